@@ -1,0 +1,27 @@
+"""Where the files that ship beside the code are: the sandbox program, prompts, bundled tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def bundled(name: str) -> Path:
+    """Path of a top-level folder (`sandboxes`, `prompts`, `property_tests`).
+
+    In a wheel it lies inside the package, in a checkout beside it.
+
+    Raises:
+        FileNotFoundError: the installation is incomplete.
+    """
+    for root in (_PACKAGE / "_bundled", _PACKAGE.parent):
+        path = root / name
+        if path.is_dir():
+            return path
+    raise FileNotFoundError(f"{name}/ is neither inside nor beside {_PACKAGE}; reinstall tfcaf-forge")
+
+
+def bundled_tasks() -> dict[str, Path]:
+    """The bundled TaskSpec files by task name."""
+    return {path.stem: path for path in sorted((_PACKAGE / "tasks").glob("*.toml"))}
