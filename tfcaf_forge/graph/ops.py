@@ -100,8 +100,11 @@ _TABLE: list[Op] = [
     _row("copy", "self:t src:t", "pointwise", "write"),
     # one number in, one number out
     _row("neg", "self:t", "pointwise", "joint"),
-    *_rows("abs exp expm1 log log1p log2 log10 sqrt rsqrt reciprocal sigmoid tanh relu sin cos atan erf silu",
-           "self:t", "pointwise"),
+    *_rows(
+        "abs exp expm1 log log1p log2 log10 sqrt rsqrt reciprocal sigmoid tanh relu sin cos atan erf silu",
+        "self:t",
+        "pointwise",
+    ),
     *_rows("sinh cosh tan", "self:t", "pointwise"),
     *_rows("sign sgn floor ceil round trunc logical_not bitwise_not isnan isinf", "self:t", "pointwise", smooth=False),
     _row("softplus", "self:t beta:n threshold:n", "pointwise"),
@@ -131,8 +134,12 @@ _TABLE: list[Op] = [
     # comparison, logic, choice
     *_rows("eq.Tensor ne.Tensor lt.Tensor le.Tensor gt.Tensor ge.Tensor", "self:t other:v", "pointwise", smooth=False),
     *_rows("eq.Scalar ne.Scalar lt.Scalar le.Scalar gt.Scalar ge.Scalar", "self:t other:n", "pointwise", smooth=False),
-    *_rows("logical_and logical_or logical_xor bitwise_and.Tensor bitwise_or.Tensor bitwise_xor.Tensor",
-           "self:t other:v", "pointwise", smooth=False),
+    *_rows(
+        "logical_and logical_or logical_xor bitwise_and.Tensor bitwise_or.Tensor bitwise_xor.Tensor",
+        "self:t other:v",
+        "pointwise",
+        smooth=False,
+    ),
     *_rows("bitwise_and.Scalar bitwise_or.Scalar bitwise_xor.Scalar", "self:t other:n", "pointwise", smooth=False),
     _row("where.self", "condition:t self:t other:t", "pointwise", "where"),
     _row("masked_fill.Scalar", "self:t mask:t value:n", "pointwise", "fill"),

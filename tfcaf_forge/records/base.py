@@ -94,7 +94,7 @@ def _fields(kind: type[Any], path: str) -> set[str]:
     known = kind
     for part in re.findall(r"\.(\w+)", path):
         fields = {f.encode_name: f.type for f in msgspec.structs.fields(known)}
-        inner = [s for s in _structs_in(fields.get(part)) if s is not None]
+        inner = _structs_in(fields.get(part))
         if not inner:
             return _all_fields(kind)
         known = inner[0]
@@ -121,4 +121,3 @@ def _structs_in(annotation: object) -> list[type[Any]]:
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return [annotation]
     return [s for part in getattr(annotation, "__args__", ()) for s in _structs_in(part)]
-

@@ -5,10 +5,10 @@ from __future__ import annotations
 from tfcaf_forge.records.base import Plain, Record
 
 
-class VerdictSummary(Plain, frozen=True, kw_only=True):
+class VerdictSummary(Plain, frozen=True, kw_only=True, rename={"property_id": "property"}):
     """One property in a kernel's manifest: its status and, where it was tested, the number of trials."""
 
-    property: str
+    property_id: str
     status: str
     required: bool
     trials: int = 0

@@ -31,7 +31,6 @@ from tfcaf_forge.records.base import Plain, Record, Scalar, convert, digest_of
 FieldKind = Literal["continuous", "integer", "categorical"]
 
 
-
 class StateField(Plain, frozen=True, kw_only=True):
     """One field of a block's elements.
 
@@ -194,7 +193,9 @@ def load_task(path: Path) -> TaskSpec:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
-        raise TaskError(f"cannot read the task {path}: {fault.strerror}; `forge task list` shows the bundled ones") from None
+        raise TaskError(
+            f"cannot read the task {path}: {fault.strerror}; `forge task list` shows the bundled ones"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise TaskError(f"{path}: not valid TOML: {fault}") from None
     task = convert(data, TaskSpec, what=str(path), error=TaskError)
@@ -220,7 +221,9 @@ def check_consistency(task: TaskSpec, what: str) -> None:
             raise TaskError(f"{what}: the state field {name} is declared twice; rename one of them")
     for block in task.state:
         if block.per_agent and block.count != task.n_agents:
-            raise TaskError(f"{what}: block {block.name} is per agent, so its count must be {task.n_agents}, not {block.count}")
+            raise TaskError(
+                f"{what}: block {block.name} is per agent, so its count must be {task.n_agents}, not {block.count}"
+            )
         for field in block.fields:
             if field.low > field.high:
                 raise TaskError(f"{what}: {block.name}.{field.name}: low = {field.low} is above high = {field.high}")

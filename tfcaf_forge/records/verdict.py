@@ -29,18 +29,18 @@ class Counterexample(Plain, frozen=True, kw_only=True):
     case: str
 
 
-class Verdict(Plain, frozen=True, kw_only=True):
+class Verdict(Plain, frozen=True, kw_only=True, rename={"property_id": "property"}):
     """What is known about one property of one graph.
 
     Attributes:
-        property: the property's id, such as `monotone`.
+        property_id: the property's id, such as `monotone`.
         status: PROVED over the whole declared domain; TESTED in `trials` trials without a counterexample;
             UNKNOWN; REFUTED by `counterexample`; ERRORED where the examination itself failed.
         required: whether a candidate must hold it to be accepted.
         detail: a sentence: the bound that was proved, the reason for UNKNOWN, …
     """
 
-    property: str
+    property_id: str
     status: Status
     required: bool
     trials: int = 0
@@ -79,4 +79,4 @@ class Evidence(Record, frozen=True, kw_only=True):
 
     def of(self, property_id: str) -> Verdict | None:
         """The verdict on one property, if it was examined."""
-        return next((v for v in self.verdicts if v.property == property_id), None)
+        return next((v for v in self.verdicts if v.property_id == property_id), None)

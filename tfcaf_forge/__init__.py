@@ -1,0 +1,1 @@
+"""tfcaf-forge: vetted credit assignment functions for cooperative reinforcement learning."""
