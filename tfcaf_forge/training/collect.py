@@ -1,0 +1,73 @@
+"""Collect real episodes by a mixture of behaviour policies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tfcaf_forge.errors import InputError
+from tfcaf_forge.records.task_spec import TaskSpec
+from tfcaf_forge.replay.episode import EpisodeBatch, concatenate
+from tfcaf_forge.training.envs.behaviour import Behaviour, ForagingBehaviour, RandomBehaviour
+from tfcaf_forge.training.envs.make import make_env
+from tfcaf_forge.training.rollout import rollout
+
+CollectProgress = Callable[[int, int], None]
+
+
+def default_mixture(task: TaskSpec) -> tuple[Behaviour, ...]:
+    """Half random and half scripted (with a third of random actions) where a script is known; else random."""
+    if task.environment.kind == "lbforaging":
+        return (RandomBehaviour(), ForagingBehaviour(task, epsilon=0.3))
+    return (RandomBehaviour(),)
+
+
+def collect(
+    task: TaskSpec,
+    episodes: int,
+    seed: int,
+    *,
+    behaviours: Sequence[Behaviour] | None = None,
+    n_envs: int = 32,
+    progress: CollectProgress | None = None,
+) -> EpisodeBatch:
+    """Play whole episodes in the task's real environment.
+
+    Args:
+        task: names the environment.
+        episodes: how many, shared equally among the behaviours (the first ones take the rest).
+        seed: determines every number of the result, for a given `n_envs`.
+        behaviours: policies; `default_mixture` if None.
+        n_envs: copies that step together.
+        progress: called with (episodes done, episodes in all).
+
+    Returns:
+        The episodes in shuffled order, so that any prefix is a mixture; `behaviour` indexes `behaviours`.
+
+    Raises:
+        InputError: no episodes, or no behaviours.
+        TaskError, MissingExtra: as in `make_env`.
+    """
+    mixture = tuple(default_mixture(task) if behaviours is None else behaviours)
+    if episodes < 1 or not mixture:
+        raise InputError(
+            f"{episodes} episodes by {len(mixture)} behaviours; collect at least one episode by one behaviour"
+        )
+    env = make_env(task, min(n_envs, episodes))
+    *seeds, shuffle_seed = np.random.SeedSequence(seed).spawn(len(mixture) + 1)
+    parts: list[EpisodeBatch] = []
+    done = 0
+    for index, (behaviour, source) in enumerate(zip(mixture, seeds, strict=True)):
+        wanted = episodes // len(mixture) + (index < episodes % len(mixture))
+        while wanted > 0:
+            # A rollout is always of full width and then cut, so that no episode is kept for being short.
+            batch = rollout(env, behaviour, seed=int(source.spawn(1)[0].generate_state(1)[0])).select(slice(wanted))
+            parts.append(replace(batch, behaviour=np.full(batch.n_episodes, index, np.int64)))
+            wanted -= batch.n_episodes
+            done += batch.n_episodes
+            if progress is not None:
+                progress(done, episodes)
+    order = np.random.default_rng(shuffle_seed).permutation(episodes)
+    return concatenate(parts).select(order)

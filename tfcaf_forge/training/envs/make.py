@@ -1,0 +1,62 @@
+"""From a TaskSpec to its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tfcaf_forge.errors import TaskError
+from tfcaf_forge.records.task_spec import Environment, TaskSpec
+from tfcaf_forge.training.envs.base import BatchedEnv
+
+
+def _foraging(environment: Environment, n_envs: int) -> BatchedEnv:
+    from tfcaf_forge.training.envs.lbf import ForagingBatch
+
+    return ForagingBatch(environment.id, n_envs, environment.options)
+
+
+def _matrix(environment: Environment, n_envs: int) -> BatchedEnv:
+    from tfcaf_forge.training.envs.matrix import MatrixBatch
+
+    if environment.options:
+        raise TaskError(f"matrix games have no option {min(environment.options)}; remove it")
+    return MatrixBatch(environment.id, n_envs)
+
+
+BUILDERS: dict[str, Callable[[Environment, int], BatchedEnv]] = {"lbforaging": _foraging, "matrix": _matrix}
+
+
+def make_env(task: TaskSpec, n_envs: int) -> BatchedEnv:
+    """Build `n_envs` copies of the task's environment, and hold it against the task's sizes.
+
+    Raises:
+        TaskError: unknown kind, id or option, or the environment contradicts the TaskSpec.
+        MissingExtra: the environment's package is not installed.
+    """
+    env = build_env(task, n_envs)
+    for what, declared, found in size_faults(task, env):
+        raise TaskError(
+            f"task {task.name} declares {what} = {declared}, its environment has {found}; correct the task file"
+        )
+    return env
+
+
+def build_env(task: TaskSpec, n_envs: int) -> BatchedEnv:
+    """Build the environment without holding it against the task's sizes; errors as in `make_env`."""
+    if n_envs < 1:
+        raise TaskError(f"{n_envs} copies of an environment; it takes at least 1")
+    kind = task.environment.kind
+    if kind not in BUILDERS:
+        raise TaskError(f"task {task.name}: environment kind {kind!r} is unknown; known: {', '.join(sorted(BUILDERS))}")
+    return BUILDERS[kind](task.environment, n_envs)
+
+
+def size_faults(task: TaskSpec, env: BatchedEnv) -> list[tuple[str, int, int]]:
+    """Sizes that differ: (what, declared, found)."""
+    sizes = [
+        ("agents", task.n_agents, env.n_agents),
+        ("actions", len(task.actions), env.n_actions),
+        ("state fields", task.state_size, env.state_size),
+        ("episode_limit", task.episode_limit, env.episode_limit),
+    ]
+    return [size for size in sizes if size[1] != size[2]]
