@@ -1,0 +1,94 @@
+"""The training run: collect, store, update, evaluate, checkpoint. One short loop around the parts.
+
+Everything random comes from one seed: the k-th rollout and the evaluation at a step have their own streams, derived
+from their number, so a resumed run continues exactly where the interrupted one would have gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from tfcaf_forge.errors import InputError
+from tfcaf_forge.records.task_spec import TaskSpec
+from tfcaf_forge.training.config import TrainConfig, check_config
+from tfcaf_forge.training.learner import TrainingDiverged
+from tfcaf_forge.training.mixers import Mixer
+from tfcaf_forge.training.result import TrainingResult, TrainProgress
+from tfcaf_forge.training.run import TrainingRun
+
+__all__ = ["TrainingDiverged", "train"]
+
+
+def train(
+    task: TaskSpec,
+    mixer: Mixer,
+    config: TrainConfig,
+    *,
+    seed: int,
+    steps: int,
+    folder: Path,
+    resume: bool = False,
+    progress: Callable[[TrainProgress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> TrainingResult:
+    """Train agents on a task with a mixer.
+
+    Args:
+        task: names the environment.
+        mixer: joins the local Q-values; trained if it has parameters.
+        config: settings.
+        seed: determines everything but the times: on a CPU two runs are equal bit for bit.
+        steps: environment steps; the run ends with the rollout that reaches them.
+        folder: gets `checkpoint.pt`, `result.json` and TensorBoard's event files.
+        resume: continue the run in `folder`, if there is one.
+        progress: called after every rollout.
+        should_stop: asked before every rollout; if it says so, the run is saved and returns with status `stopped`.
+
+    Returns:
+        The result, which is also in `result.json`.
+
+    Raises:
+        ConfigError, TaskError, MissingExtra: settings or environment cannot be used.
+        StoreError: the folder holds a run and `resume` is False, or it was made with other settings.
+        TrainingDiverged: the loss is not finite any more; the last checkpoint is kept.
+    """
+    if steps < 1:
+        raise InputError(f"{steps} steps; train at least 1")
+    run = TrainingRun(task, mixer, check_config(config), seed=seed, folder=folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    run.restore(resume=resume)
+    with _torch_threads(config.threads), run.events():
+        if not run.evaluations:
+            run.evaluate()
+        while run.steps < steps:
+            if should_stop is not None and should_stop():
+                run.save()
+                return run.finish("stopped")
+            episodes = run.collect()
+            stats = run.learn(episodes.n_episodes)
+            run.log(episodes, stats)
+            if run.crossed(config.evaluation_interval, episodes):
+                run.evaluate()
+            if run.crossed(config.checkpoint_interval, episodes):
+                run.save()
+            if progress is not None:
+                progress(run.report(steps, episodes, stats))
+        if run.evaluations[-1].steps != run.steps:
+            run.evaluate()
+        run.save()
+        return run.finish("finished")
+
+
+@contextmanager
+def _torch_threads(threads: int) -> Generator[None]:
+    """So many torch threads inside, what it was after."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
