@@ -18,7 +18,7 @@ from tfcaf_forge.records.base import Scalar, digest_of
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.task_spec import TaskSpec
 
-_ELITE = 8
+_ELITE = 4
 """Parents are drawn from this many of the best."""
 _TOURNAMENT = 3
 _IMMIGRANTS = 0.15

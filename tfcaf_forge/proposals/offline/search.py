@@ -13,8 +13,11 @@ from tfcaf_forge.proposals.offline.menu import Menu
 
 T = TypeVar("T")
 _CLASSIC = (("near.", 1.5), ("adjacent.", 1.0), ("share.", 1.0))
-_HEAT: tuple[float, float] = (0.3, 3.0)
+_HEAT = (0.2, 3.0)
+"""Bounds of a temperature. Draws stay in the colder part: near the upper end credits are nearly equal."""
+_DRAWN_HEAT = (0.25, 1.0)
 _WEIGHT = 3.0
+"""Largest weight of a term, either sign."""
 
 
 def classic(menu: Menu) -> Genome:
@@ -65,9 +68,7 @@ def settle(genome: Genome, menu: Menu) -> Genome:
     """The canonical form: known features only, sorted and merged terms, rounded and bounded numbers, no idle genes."""
     merged: dict[tuple[str, str], float] = {}
     for term in genome.terms:
-        pair = sorted(name for name in (term.feature, term.times) if name in menu.by_agent)
-        if pair:
-            key = (pair[0], pair[1] if len(pair) == 2 else "")
+        if key := _key(term, menu):
             merged[key] = merged.get(key, 0.0) + term.weight
     kept = sorted(merged, key=lambda key: -abs(merged[key]))[:MAX_TERMS] or [(menu.leads[0][0], "")]
     combiner, heated = genome.combiner, genome.combiner != "share"
@@ -86,6 +87,15 @@ def settle(genome: Genome, menu: Menu) -> Genome:
         bias=genome.bias if biased else "",
         bias_weight=_bounded(genome.bias_weight, -5.0, 5.0) if biased else 0.0,
     )
+
+
+def _key(term: Term, menu: Menu) -> tuple[str, str] | None:
+    """A term's features in order; without the second one where the product would nearly always be 0 or a square."""
+    known = [menu.by_agent[name] for name in (term.feature, term.times) if name in menu.by_agent]
+    if len(known) == 2 and (known[0].family == known[1].family or (known[0].sparse and known[1].sparse)):
+        known = known[:1]
+    names = sorted(feature.id for feature in known)
+    return (names[0], names[1] if len(names) == 2 else "") if names else None
 
 
 def pick(rng: np.random.Generator, items: Sequence[T]) -> T:
@@ -115,7 +125,8 @@ def _normal(rng: np.random.Generator) -> float:
 
 
 def _heat(rng: np.random.Generator) -> float:
-    return _HEAT[0] * (_HEAT[1] / _HEAT[0]) ** float(rng.random())
+    low, high = _DRAWN_HEAT
+    return low * (high / low) ** float(rng.random())
 
 
 def _blend(rng: np.random.Generator) -> float:
