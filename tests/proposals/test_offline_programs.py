@@ -149,6 +149,12 @@ def test_other_tasks_get_functions_that_keep_the_contract(task, compiled):
         assert (gradient >= 0).all()
 
 
+def test_fields_called_like_built_ins_do_not_rebind_them():
+    block = StateBlock(name="max", count=3, per_agent=True, fields=(field("", 0.0, 1.0),))
+    sources = [proposal.source for proposal in proposals(strange_task(block), draws=5)]
+    assert all("max_2 = state[:, 0:3]" in source for source in sources)
+
+
 def test_irrelevant_fields_are_not_read(lbf):
     blocks = tuple(
         msgspec.structs.replace(

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from tfcaf_forge.proposals.offline.reading import Column, Group, printable
 
 _RESERVED = (
-    "tfcaf", "local_q", "state", "torch", "math", "range", "score", "weights", "temperature", "bias",
-    "i", "j", "gap", "others",
+    "tfcaf", "local_q", "state", "score", "weights", "temperature", "bias", "i", "j", "gap", "others",
+    "torch", "math", "range", "len", "min", "max", "abs", "sum", "float", "int", "bool", "enumerate", "zip", "round",
+    "list", "tuple", "any", "all",
 )  # fmt: skip
+"""Names that a program uses itself, and built-ins that the sandbox does not let it rebind."""
 
 
 class Page:
