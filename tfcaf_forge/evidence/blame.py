@@ -1,0 +1,102 @@
+"""Blame: the source line that most likely causes a violation. A hint for people and models, never evidence.
+
+The lines are the guest's claims, kept in the graph beside each node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from tfcaf_forge.evidence.case import Case
+from tfcaf_forge.evidence.subject import FAULTS, Subject
+from tfcaf_forge.graph.interpret import Values
+from tfcaf_forge.graph.opgraph import Node, Ref
+from tfcaf_forge.graph.ops import TABLE
+
+_SHAPE_ONLY = frozenset({"unsqueeze", "squeeze", "permute", "transpose", "select", "slice", "view", "expand"})
+"""Batch rules of operations that move numbers and compute none."""
+
+
+def blame(subject: Subject, property_id: str, case: Case) -> int | None:
+    """The line to look at first; None where nothing points to one."""
+    finder = _FINDERS.get(property_id)
+    if finder is None:
+        return None
+    try:
+        return finder(subject, case)
+    except FAULTS:
+        return None
+
+
+def _non_finite(subject: Subject, case: Case) -> int | None:
+    """From the output towards the inputs, along values that are not finite, to the one that became so."""
+    values = subject.program.values(torch.from_numpy(case.local_q), torch.from_numpy(case.state))
+    ref = subject.graph.output
+    while (node := subject.graph.node_of(ref)) is not None:
+        source = next((r for r in node.refs() if _is_bad(values, r)), None)
+        if source is None:
+            return node.line
+        ref = source
+    return None
+
+
+def _is_bad(values: list[Values], ref: Ref) -> bool:
+    value = values[ref.id][ref.out]
+    return value.is_floating_point() and not bool(torch.isfinite(value).all())
+
+
+def _non_finite_gradient(subject: Subject, case: Case) -> int | None:
+    """The node through which a finite gradient leaves as one that is not."""
+    return _non_finite(subject, case) or _flip(subject, case, lambda g: not bool(torch.isfinite(g).all()))
+
+
+def _negative(subject: Subject, case: Case) -> int | None:
+    """The node nearest to the output through which the gradient turns negative."""
+    return _flip(subject, case, lambda g: bool((g < 0).any()))
+
+
+def _flip(subject: Subject, case: Case, is_bad: Callable[[torch.Tensor], bool]) -> int | None:
+    """Walk back from the output; the first node whose own gradient is good and whose input's is bad."""
+    grads, values = _gradients(subject, case)
+    for index in reversed(range(len(subject.graph.nodes))):
+        node, own = subject.graph.nodes[index], grads.get(Ref(index + 2))
+        if own is None or is_bad(own):
+            continue
+        turned = [r for r in node.refs() if (g := grads.get(r)) is not None and is_bad(g)]
+        if turned:
+            return _factor_line(subject, node, turned[0], values) or node.line
+    return None
+
+
+def _gradients(subject: Subject, case: Case) -> tuple[dict[Ref, torch.Tensor], list[Values]]:
+    """∂(Σ q_tot)/∂v for every value v between local_q and the output."""
+    with torch.enable_grad():
+        q = torch.from_numpy(case.local_q).clone().requires_grad_(True)
+        values = subject.program.values(q, torch.from_numpy(case.state))
+        refs = [Ref(i, k) for i, outs in enumerate(values) for k, v in enumerate(outs) if v.requires_grad]
+        out = values[subject.graph.output.id][subject.graph.output.out].sum()
+        wanted = [values[r.id][r.out] for r in refs]
+        found = torch.autograd.grad(out, wanted, allow_unused=True, materialize_grads=True)
+    return dict(zip(refs, found, strict=True)), values
+
+
+def _factor_line(subject: Subject, node: Node, turned: Ref, values: list[Values]) -> int | None:
+    """Where a product flips the sign, the line that computed the negative factor."""
+    if node.op != "mul.Tensor":
+        return None
+    other = next((r for r in node.refs() if r != turned and bool((values[r.id][r.out] < 0).any())), None)
+    while other is not None and (made := subject.graph.node_of(other)) is not None:
+        if TABLE[made.op].batch not in _SHAPE_ONLY:
+            return made.line
+        other = next(made.refs(), None)
+    return None
+
+
+_FINDERS: dict[str, Callable[[Subject, Case], int | None]] = {
+    "finite": _non_finite,
+    "finite-gradient": _non_finite_gradient,
+    "monotone": _negative,
+    "igm": _negative,
+}

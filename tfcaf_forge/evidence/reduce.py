@@ -1,0 +1,192 @@
+"""Reduce: make a failing case as small and plain as it can be while it still fails.
+
+Rows go first, then elements and fields move towards their plainest value, then local Q-values are rounded; again
+until nothing moves. What is left is explained by the fields that matter: those that make the violation vanish
+when they change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from tfcaf_forge.evidence.case import Case, Floats
+from tfcaf_forge.evidence.domain import Domain
+
+Fails = Callable[[Case], bool]
+
+_ROUNDS = 6
+_PARTNERS = 48
+"""Rows that are tried as the only companion of the violating one."""
+_SCAN = 32
+"""Whole values that are tried one by one, from the plainest upwards."""
+
+
+def reduce(case: Case, row: int, others: Sequence[int], fails: Fails, domain: Domain) -> Case:
+    """The smallest case found; its first row is the violating one.
+
+    Args:
+        case: a case that fails.
+        row: where it fails.
+        others: rows that are needed for it as well.
+        fails: whether a case still fails in the same way.
+        domain: gives the plainest value of each field.
+    """
+    small = _fewer_rows(case, row, others, fails)
+    small = _same_state(small, fails)
+    for _ in range(_ROUNDS):
+        before = small
+        small = _plainer_state(small, fails, domain)
+        small = _plainer_q(small, fails, domain)
+        if small is before:
+            break
+    return small
+
+
+def _fewer_rows(case: Case, row: int, others: Sequence[int], fails: Fails) -> Case:
+    """The violating row alone, with one companion, or with as few as halving leaves."""
+    for rows in ([row], *([row, other] for other in list(others)[:_PARTNERS])):
+        if len(rows) < case.rows and fails(part := case.take(rows)):
+            return part
+    kept = [row, *(b for b in (others or range(case.rows)) if b != row)]
+    if not fails(case.take(kept)):
+        kept = [row, *(b for b in range(case.rows) if b != row)]
+        if not fails(case.take(kept)):
+            return case
+    size = len(kept) // 2
+    while size:
+        for at in range(1, len(kept), size):
+            fewer = kept[:at] + kept[at + size :]
+            if len(fewer) < len(kept) and fails(case.take(fewer)):
+                kept = fewer
+                break
+        else:
+            size //= 2
+    return case.take(kept)
+
+
+def _same_state(case: Case, fails: Fails) -> Case:
+    """One state for all rows, if that still fails."""
+    if case.rows == 1:
+        return case
+    one = Case(case.local_q, np.repeat(case.state[:1], case.rows, axis=0))
+    return one if fails(one) else case
+
+
+def _plainer_state(case: Case, fails: Fails, domain: Domain) -> Case:
+    shared = bool((case.state == case.state[:1]).all())
+    for rows in [list(range(case.rows))] if shared else [[b] for b in range(case.rows)]:
+        for element in domain.elements:
+            case = _plainer_element(case, rows, element, fails, domain)
+            for index in element:
+                case = _plainer_field(case, rows, index, fails, domain)
+    return case
+
+
+def _plainer_element(case: Case, rows: list[int], element: tuple[int, ...], fails: Fails, domain: Domain) -> Case:
+    """The whole element at its plainest; an absent one becomes present where that still fails."""
+    wanted = domain.simplest[list(element)]
+    if (case.state[rows[0], list(element)] == wanted).all():
+        return case
+    changed = _with(case, rows, element, wanted)
+    return changed if fails(changed) else case
+
+
+def _plainer_field(case: Case, rows: list[int], index: int, fails: Fails, domain: Domain) -> Case:
+    """The plainest value of one field of an element that is there."""
+    slot, now = domain.slots[index], float(case.state[rows[0], index])
+    if slot.absent is not None and now == slot.absent:
+        return case
+    plain = float(domain.simplest[index])
+    values = _whole_values(plain, now) if slot.kind != "continuous" else _decimal_values(plain, now)
+    for value in values:
+        if slot.low <= value <= slot.high and fails(changed := _with(case, rows, (index,), value)):
+            return changed
+    return case
+
+
+def _plainer_q(case: Case, fails: Fails, domain: Domain) -> Case:
+    for row in range(case.rows):
+        for agent in range(case.local_q.shape[1]):
+            for value in (0.0, *_decimal_values(1.0, float(case.local_q[row, agent]))):
+                if value == case.local_q[row, agent]:
+                    break
+                if not domain.q_low <= value <= domain.q_high:
+                    continue
+                changed = case.local_q.copy()
+                changed[row, agent] = value
+                if fails(plainer := Case(changed, case.state)):
+                    case = plainer
+                    break
+    return case
+
+
+def _whole_values(plain: float, now: float) -> Iterator[float]:
+    """Whole numbers from the plainest towards the present one: all where they are few, else by halving."""
+    side = 1.0 if now > plain else -1.0
+    distance = int(abs(now - plain))
+    if distance <= _SCAN:
+        yield from (plain + side * k for k in range(distance))
+        return
+    step = 0
+    while step < distance:
+        yield plain + side * step
+        step = step + max((distance - step) // 2, 1) if step else 1
+
+
+def _decimal_values(plain: float, now: float) -> Iterator[float]:
+    """The plainest value, small whole numbers, then the present one with fewer digits."""
+    seen: list[float] = []
+    for value in (plain, -plain, *(float(np.float32(round(now, digits))) for digits in (0, 1, 2, 3))):
+        if value == now:
+            return
+        if value not in seen:
+            seen.append(value)
+            yield value
+
+
+def _with(case: Case, rows: list[int], indices: tuple[int, ...], values: Floats | float) -> Case:
+    """The case with some fields of some rows changed."""
+    state = case.state.copy()
+    state[np.ix_(rows, indices)] = values
+    return Case(case.local_q, state)
+
+
+def fields_that_matter(case: Case, fails: Fails, domain: Domain) -> dict[str, float]:
+    """The fields of the first row whose change makes the violation vanish, with their values.
+
+    An absent element counts as a whole: its fields matter if the violation vanishes when it is there. So does
+    an element that is there, if none of its fields matters alone but its absence makes the violation vanish.
+    """
+    shared = bool((case.state == case.state[:1]).all())
+    rows = list(range(case.rows)) if shared else [0]
+    matter: set[int] = set()
+    for element in domain.elements:
+        if domain.is_absent(case.state[0], element):
+            alone = [i for i in element if domain.slots[i].absent is None]
+            if any(not fails(_with(case, rows, element, v)) for v in _present(element, domain)):
+                matter.update(element)
+        else:
+            alone = list(element)
+        found = {i for i in alone if _matters(case, rows, i, fails, domain)}
+        matter |= found
+        if not found and element in domain.optional and not domain.is_absent(case.state[0], element):
+            marks = tuple(i for i in element if domain.slots[i].absent is not None)
+            if not fails(_with(case, rows, marks, domain.absent[list(marks)])):
+                matter.update(marks)
+    return {domain.slots[i].name: float(case.state[0, i]) for i in sorted(matter)}
+
+
+def _present(element: tuple[int, ...], domain: Domain) -> list[Floats]:
+    at = list(element)
+    middle = (domain.low + domain.high) / 2
+    middle = np.where(domain.whole, np.floor(middle), middle).astype(np.float32)
+    return [domain.simplest[at], middle[at], domain.high[at]]
+
+
+def _matters(case: Case, rows: list[int], index: int, fails: Fails, domain: Domain) -> bool:
+    slot, now = domain.slots[index], float(case.state[0, index])
+    middle = (slot.low + slot.high) / 2
+    values = {slot.low, slot.high, float(np.floor(middle)) if slot.kind != "continuous" else middle, now + 1, now - 1}
+    return any(v != now and slot.low <= v <= slot.high and not fails(_with(case, rows, (index,), v)) for v in values)
