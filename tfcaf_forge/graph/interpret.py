@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from tfcaf_forge.errors import GraphError
@@ -25,6 +27,7 @@ _NAME_OF = {torch.float32: "float", torch.int64: "int", torch.bool: "bool"}
 _FIXED = {"int": torch.int64, "bool": torch.bool}
 
 Values = tuple[torch.Tensor, ...]
+FloatArray = npt.NDArray[np.float32]
 Step = Callable[[list[Values], int, torch.dtype, torch.device], Values]
 
 
@@ -39,6 +42,25 @@ def run(graph: OpGraph, local_q: torch.Tensor, state: torch.Tensor) -> torch.Ten
         [B, 1], differentiable in both inputs.
     """
     return Program(graph)(local_q, state)
+
+
+def evaluate(graph: OpGraph, local_q: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Q_tot and credit of a verified graph, for callers that do not know torch.
+
+    Args:
+        local_q: [B, N] float32.
+        state: [B, S] float32.
+
+    Returns:
+        Q_tot [B, 1] and its gradient in local_q [B, N]; where nothing depends on local_q the gradient is 0.
+    """
+    leaf = torch.from_numpy(local_q.copy()).requires_grad_(True)
+    q_tot = run(graph, leaf, torch.from_numpy(state.copy()))
+    gradient = torch.zeros_like(leaf)
+    if q_tot.requires_grad:
+        (found,) = torch.autograd.grad(q_tot.sum(), leaf, allow_unused=True)
+        gradient = gradient if found is None else found
+    return q_tot.detach().numpy(), gradient.numpy()
 
 
 class Program:

@@ -1,0 +1,292 @@
+"""Guards: what the compiled code may do with a value: attributes, subscripts, loops, unpacking, writes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence
+
+from guest import facade
+from guest.facade import Namespace, check_keywords, check_value
+from guest.refusal import Refused
+
+MAX_STEPS = 100_000
+"""Most loop steps of one run of a candidate."""
+
+_METHODS = frozenset("""
+abs absolute add sub mul div floor_divide neg exp expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sigmoid tanh sin cos
+tan sinh cosh atan erf relu sign sgn floor ceil round trunc fmod remainder pow maximum minimum clamp clip clamp_min clamp_max
+nan_to_num eq ne lt le gt ge greater greater_equal less less_equal not_equal logical_and logical_or logical_not
+logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not isnan isinf isfinite
+sum mean prod amax amin max min argmax argmin any all cumsum cumprod sort argsort topk logsumexp softmax log_softmax std var median
+matmul mm bmm mv dot outer unsqueeze squeeze reshape view flatten permute transpose movedim swapaxes t flip roll
+repeat repeat_interleave tile expand expand_as view_as reshape_as broadcast_to split chunk unbind narrow select gather index_select
+masked_fill take_along_dim diagonal tril triu clone contiguous float long bool size dim numel detach scatter lerp diff
+new_zeros new_ones new_full type_as norm to where unflatten cross
+""".split())
+_PROPERTIES = frozenset({"shape", "dtype", "device", "ndim", "T", "mT"})
+_LIST_METHODS = frozenset({"append", "extend", "insert", "count", "index"})
+_RETURN_TYPES = (torch.return_types.max, torch.return_types.min, torch.return_types.sort, torch.return_types.topk, torch.return_types.median)
+_REMEDIES = {
+    "item": "`.item()` reads a value; keep it a tensor",
+    "tolist": "`.tolist()` reads values; keep it a tensor",
+    "numpy": "`.numpy()` is not allowed; keep it a tensor",
+    "data": "`.data` is not allowed; use the tensor itself",
+    "grad": "`.grad` is not allowed; a credit function is not trained",
+    "cuda": "`.cuda()` is not allowed; the kernel follows its inputs' device",
+    "cpu": "`.cpu()` is not allowed; the kernel follows its inputs' device",
+    "double": "`.double()` is not allowed; compute in float32",
+    "half": "`.half()` is not allowed; compute in float32",
+    "int": "`.int()` is not allowed; use .long()",
+    "nonzero": "`nonzero` has a shape that depends on the data; use torch.where(condition, a, b)",
+    "masked_select": "`masked_select` has a shape that depends on the data; use torch.where(condition, a, b)",
+    "unique": "`unique` has a shape that depends on the data; compare with == instead",
+    "backward": "`.backward()` is not allowed; a credit function is not trained",
+    "requires_grad": "`.requires_grad` is not allowed; a credit function is not trained",
+    "requires_grad_": "`.requires_grad_()` is not allowed; a credit function is not trained",
+    "no_grad": "`no_grad` is not needed; remove it",
+    "manual_seed": "random numbers are not allowed; a credit function is deterministic",
+}
+
+
+class Guards:
+    """The guards of one run, with its step budget.
+
+    Args:
+        inputs: the candidate's inputs, which it may not write to.
+    """
+
+    def __init__(self, inputs: tuple[torch.Tensor, ...] = ()) -> None:
+        """Start with a full step budget."""
+        self._inputs = inputs
+        self._steps = 0
+
+    def namespace(self) -> dict[str, Any]:
+        """The globals in which the compiled code runs."""
+        torch_names = facade.torch_namespace()
+        return {
+            "__builtins__": facade.builtins(),
+            "__name__": "candidate",
+            "__metaclass__": None,
+            "_getattr_": guarded_attribute,
+            "_getitem_": guarded_item,
+            "_getiter_": self.steps,
+            "_iter_unpack_sequence_": guarded_iter_unpack_sequence,
+            "_unpack_sequence_": guarded_unpack_sequence,
+            "_write_": self.write,
+            "_inplacevar_": self.inplace,
+            "_binary_": binary,
+            "_unary_": unary,
+            "_compare_": compare,
+            "_truth_": truth,
+            "torch": torch_names,
+            "F": torch_names.names["nn"].names["functional"],
+            "math": facade.math_namespace(),
+        }
+
+    def steps(self, items: Any) -> Iterator[Any]:  # noqa: ANN401 - any value may be looped over
+        """Loop over plain sequences, counting the steps."""
+        if type(items) is torch.Tensor:
+            raise Refused("run", "iterate", "looping over a tensor is not allowed; loop over range(n) and take x[:, i]")
+        if type(items) not in (list, tuple, range, torch.Size) and not isinstance(items, _RETURN_TYPES):
+            raise Refused("run", "iterate", "loop over range(n), a list or a tuple")
+        self._steps += len(items)
+        if self._steps > MAX_STEPS:
+            raise Refused("limit", "loop-limit", f"more than {MAX_STEPS} loop steps; a credit function needs far fewer")
+        return iter(items)
+
+    def write(self, target: Any) -> Any:  # noqa: ANN401
+        """What may be written to by subscript: tensors and lists that the function made."""
+        if type(target) is list:
+            return target
+        if type(target) is torch.Tensor:
+            if any(target is known for known in self._inputs):
+                raise Refused("run", "writes-input", "an input may not be written to; write to a clone: x = x.clone()")
+            return _Slots(target)
+        raise Refused("run", "write", f"a {type(target).__name__} cannot be written to; assign to a new name")
+
+    def inplace(self, op: str, left: Any, right: Any) -> Any:  # noqa: ANN401
+        """`x += y` on a name: in place for a tensor that the function made, as Python does."""
+        if any(left is known for known in self._inputs):
+            raise Refused("run", "writes-input", f"`{op}` writes to an input; write x = x {op[:-1]} y")
+        if op not in _INPLACE:
+            raise Refused("run", "construct", f"`{op}` is not allowed; write the operation out")
+        return _INPLACE[op](left, right)
+
+
+class _Slots:
+    """A tensor that can only be written to by constant slices."""
+
+    __slots__ = ("_target",)
+
+    def __init__(self, target: torch.Tensor) -> None:
+        self._target = target
+
+    def __setitem__(self, key: Any, value: Any) -> None:  # noqa: ANN401
+        _check_key(key, "assignment to x[mask]")
+        check_value("assignment", value)
+        self._target[key] = value
+
+
+_INPLACE: dict[str, Callable[[Any, Any], Any]] = {
+    "+=": operator.iadd,
+    "-=": operator.isub,
+    "*=": operator.imul,
+    "/=": operator.itruediv,
+    "//=": operator.ifloordiv,
+    "%=": operator.imod,
+    "&=": operator.iand,
+    "|=": operator.ior,
+    "^=": operator.ixor,
+}
+
+
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "@": operator.matmul,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+}
+_UNARY: dict[str, Callable[[Any], Any]] = {"-": operator.neg, "+": operator.pos, "~": operator.invert}
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "is": operator.is_,
+    "is not": operator.is_not,
+}
+
+
+def binary(op: str, left: Any, right: Any) -> Any:  # noqa: ANN401
+    """`left op right`, between tensors, numbers and (for `+` and `*`) lists."""
+    for value in (left, right):
+        if type(value) is str:
+            raise Refused("run", "string", "a credit function computes with numbers only")
+        if type(value) is int and value.bit_length() > 64:
+            raise Refused("limit", "number", "an integer of more than 64 bits; use a float")
+    if op == "*":
+        _check_repeat(left, right)
+    return _BINARY[op](left, right)
+
+
+def _check_repeat(left: Any, right: Any) -> None:  # noqa: ANN401
+    """`[0.0] * n` with a small n."""
+    for items, times in ((left, right), (right, left)):
+        if type(items) in (list, tuple) and (type(times) is not int or len(items) * times > MAX_STEPS):
+            raise Refused("limit", "memory-limit", f"a list of more than {MAX_STEPS} items")
+
+
+def unary(op: str, value: Any) -> Any:  # noqa: ANN401
+    """`op value`."""
+    return _UNARY[op](value)
+
+
+def compare(ops: tuple[str, ...], values: tuple[Any, ...]) -> Any:  # noqa: ANN401
+    """`a < b`, or a chain of comparisons of Python numbers."""
+    if len(ops) == 1:
+        return _COMPARE[ops[0]](*values)
+    return all(truth(_COMPARE[op](a, b)) for op, a, b in zip(ops, values[:-1], values[1:], strict=True))
+
+
+def truth(value: Any) -> bool:  # noqa: ANN401
+    """Whether a Python value is true; a tensor has no truth that holds for every row."""
+    if type(value) is torch.Tensor:
+        raise Refused("trace", "data-dependent-branch", "a branch on a tensor depends on the data; use torch.where(condition, a, b) for every row")
+    return bool(value)
+
+
+def guarded_item(target: Any, key: Any) -> Any:  # noqa: ANN401
+    """Subscripts: of tensors by anything but a mask, of sequences by integers and slices."""
+    if type(target) is torch.Tensor:
+        _check_key(key, "x[mask]")
+        return target[key]
+    if type(target) in (list, tuple, torch.Size) or isinstance(target, _RETURN_TYPES):
+        if type(key) is not int and type(key) is not slice:
+            raise Refused("run", "index", "a list is indexed by an integer that does not depend on the data")
+        return target[key]
+    raise Refused("run", "index", f"a {type(target).__name__} cannot be indexed")
+
+
+def _check_key(key: Any, what: str) -> None:  # noqa: ANN401
+    """A boolean mask selects a number of elements that depends on the data."""
+    for part in key if isinstance(key, tuple) else (key,):
+        check_value("an index", part)
+        if type(part) is torch.Tensor and part.dtype is torch.bool:
+            raise Refused("trace", "boolean-mask", f"{what} depends on the data; write torch.where(mask, a, b)")
+
+
+def guarded_attribute(target: Any, name: str) -> Any:  # noqa: ANN401
+    """Attributes: by exact type, by allow-list. What is not named does not exist."""
+    kind = type(target)
+    if kind is Namespace:
+        if name in target.names:
+            return target.names[name]
+        raise Refused("run", "attribute", _unknown(f"{target.label}.{name}", name, target.names))
+    if kind is torch.Tensor:
+        if name in _PROPERTIES:
+            return getattr(target, name)
+        if name in _METHODS:
+            return _method(target, name)
+        raise Refused("run", "attribute", _unknown(f"a tensor's .{name}", name, _METHODS))
+    if kind is list and name in _LIST_METHODS:
+        return getattr(target, name)
+    if isinstance(target, _RETURN_TYPES) and name in ("values", "indices"):
+        return getattr(target, name)
+    raise Refused("run", "attribute", f".{name} of a {kind.__name__} does not exist here")
+
+
+def _unknown(what: str, name: str, known: Any) -> str:  # noqa: ANN401
+    if name in _REMEDIES:
+        return _REMEDIES[name]
+    if name.endswith("_") and name[:-1] in known:
+        return f"{what} writes in place; write x = x.{name[:-1]}(…)"
+    return f"{what} does not exist in the sandbox; use a plain arithmetic, comparison, reduction or shape operation"
+
+
+def _method(target: torch.Tensor, name: str) -> Callable[..., Any]:
+    """A bound method with the facade's argument checks."""
+    own = _OWN_METHODS.get(name)
+    bound: Callable[..., Any] = getattr(target, name) if own is None else lambda *a, **k: own(target, *a, **k)
+    strings = {"div": ("rounding_mode",), "norm": ("p",)}.get(name, ())
+
+    def called(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        for arg in args:
+            check_value(f".{name}()", arg)
+        return bound(*args, **check_keywords(f".{name}()", kwargs, strings))
+
+    return called
+
+
+def _to(target: torch.Tensor, *args: Any, dtype: torch.dtype | None = None) -> torch.Tensor:  # noqa: ANN401
+    """`.to(dtype)`, `.to(other)`, `.to(device)`: only the element type matters here."""
+    wanted = dtype
+    for arg in args:
+        if type(arg) is torch.Tensor:
+            wanted = arg.dtype
+        elif type(arg) is torch.dtype:
+            wanted = arg
+    return target if wanted is None else target.to(wanted)
+
+
+def _where(target: torch.Tensor, condition: torch.Tensor, other: Any) -> torch.Tensor:  # noqa: ANN401
+    return torch.where(condition, target, other)
+
+
+def _norm(target: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401
+    return facade._norm(target, *args, **kwargs)  # noqa: SLF001 - one definition for function and method
+
+
+_OWN_METHODS: dict[str, Callable[..., Any]] = {"to": _to, "where": _where, "norm": _norm}

@@ -1,0 +1,198 @@
+"""The local backend: a warm process, started by exec, that forks a child for each candidate.
+
+The warm process is exec'd, not forked from the host: a forked child would hold the host's memory, keys included.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from tfcaf_forge.errors import SandboxError
+from tfcaf_forge.records.base import Plain
+from tfcaf_forge.records.traced import Isolation
+from tfcaf_forge.resources import bundled
+from tfcaf_forge.sandbox.profile import Profile
+from tfcaf_forge.sandbox.wire import HEADER, MAX_FRAME, WireError, decode, encode
+
+_GRACE_SECONDS = 2.0
+"""How much longer than the warm process the host waits before it kills all of it."""
+_NEEDED = ("torch", "RestrictedPython")
+
+
+class Hello(Plain, frozen=True, kw_only=True):
+    """What the warm process says once it is ready."""
+
+    protocol: int
+    python: str
+    torch: str
+    layers: tuple[str, ...]
+    missing: dict[str, str]
+
+
+class Reply(Plain, frozen=True, kw_only=True):
+    """How one candidate's process ended, as the warm process saw it."""
+
+    id: int
+    fate: str
+
+
+class LocalWorker:
+    """One warm process. Not thread-safe: one candidate at a time.
+
+    Args:
+        profile: limits.
+
+    Raises:
+        SandboxError: the platform has no fork, or the process did not come up.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        """Start the warm process and wait until it is ready."""
+        if not sys.platform.startswith("linux"):
+            raise SandboxError(f"the local sandbox needs Linux, this is {sys.platform}; use --sandbox docker")
+        self._profile = profile
+        self._served = 0
+        self._process, self._socket = _start()
+        self.hello = self._greet()
+
+    @property
+    def isolation(self) -> Isolation:
+        """The layers in force."""
+        return Isolation(backend="local", active=self.hello.layers, missing=self.hello.missing)
+
+    @property
+    def spent(self) -> bool:
+        """Whether the process should be replaced before the next candidate."""
+        return self._served >= self._profile.worker.renew_after or self._process.poll() is not None
+
+    def ask(self, request: dict[str, Any]) -> tuple[bytes, str]:
+        """Run one candidate.
+
+        Args:
+            request: see `guest.candidate.examine`; the limits are added here.
+
+        Returns:
+            The bytes that its process wrote, and how it ended (`answered`, `time-limit`, `died:SIGNAL`).
+
+        Raises:
+            SandboxError: the warm process itself is gone; the candidate may be tried again in a new one.
+        """
+        self._served += 1
+        message = {**request, "id": self._served, "limits": msgspec.to_builtins(self._profile.limits)}
+        deadline = time.monotonic() + self._profile.limits.wall_seconds + _GRACE_SECONDS
+        try:
+            self._socket.sendall(encode(message))
+            reply = self._reply(deadline)
+            return self._frame(deadline), reply.fate
+        except TimeoutError:
+            self.close()
+            return b"", "time-limit"
+        except (OSError, EOFError, WireError, msgspec.ValidationError) as fault:
+            self.close()
+            raise SandboxError(f"the sandbox's warm process is gone ({fault}); it is started anew") from None
+
+    def close(self) -> None:
+        """Kill the warm process and everything that it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        """The worker itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
+
+    def _greet(self) -> Hello:
+        deadline = time.monotonic() + self._profile.worker.start_seconds
+        try:
+            hello = msgspec.convert(decode(self._frame(deadline)), Hello)
+        except (OSError, EOFError, TimeoutError, WireError, msgspec.ValidationError) as fault:
+            self.close()
+            raise SandboxError(
+                f"the sandbox's warm process did not start ({fault or type(fault).__name__}); "
+                f"try it by hand: {sys.executable} -I -c 'import torch, RestrictedPython'"
+            ) from None
+        if hello.protocol != 1:
+            raise SandboxError(f"the guest speaks protocol {hello.protocol}, this release speaks 1; reinstall")
+        return hello
+
+    def _reply(self, deadline: float) -> Reply:
+        reply = msgspec.convert(decode(self._frame(deadline)), Reply)
+        if reply.id != self._served:
+            raise WireError(f"answer {reply.id} to question {self._served}")
+        return reply
+
+    def _frame(self, deadline: float) -> bytes:
+        (length,) = HEADER.unpack(self._read(HEADER.size, deadline))
+        if length > MAX_FRAME:
+            raise WireError(f"a frame of {length} bytes")
+        return self._read(length, deadline)
+
+    def _read(self, count: int, deadline: float) -> bytes:
+        parts: list[bytes] = []
+        while count > 0:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._socket], [], [], left)[0]:
+                raise TimeoutError("no answer in time")
+            part = self._socket.recv(min(count, 1 << 16))
+            if not part:
+                raise EOFError("it closed the connection")
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+
+def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ours, theirs = socket.socketpair()
+    main = bundled("sandboxes") / "guest" / "main.py"
+    sites = [argument for site in _sites() for argument in ("--site", site)]
+    command = [sys.executable, "-I", "-B", str(main), "--fd", str(theirs.fileno()), *sites]
+    process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+        cwd="/",
+        pass_fds=(theirs.fileno(),),
+        start_new_session=True,
+    )
+    theirs.close()
+    return process, ours
+
+
+def _environment() -> dict[str, str]:
+    """What the warm process needs and nothing else: no key, no path of the user."""
+    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    return {**threads, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+
+
+def _sites() -> list[str]:
+    """Where torch and RestrictedPython lie, in case isolated mode would not look there."""
+    found: list[str] = []
+    for name in _NEEDED:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise SandboxError(f"{name} is not installed; reinstall tfcaf-forge")
+        site = str(Path(spec.origin).parent.parent)
+        if site not in found:
+            found.append(site)
+    return found

@@ -1,0 +1,147 @@
+"""Sandbox: from a Proposal to a Traced record or a Rejection, over any backend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import msgspec
+
+from tfcaf_forge.errors import SandboxError
+from tfcaf_forge.graph import codec
+from tfcaf_forge.records.proposal import Proposal
+from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.records.traced import Isolation, Traced
+from tfcaf_forge.sandbox.local import LocalWorker
+from tfcaf_forge.sandbox.profile import Profile, load_profile
+from tfcaf_forge.sandbox.receive import Contract, receive
+from tfcaf_forge.sandbox.wire import FloatArray, op_table, probe
+
+MAX_SOURCE = 16 * 1024
+_TRIES = 2
+"""A warm process that dies under a candidate is replaced, and the candidate tried once more."""
+
+Probes = Sequence[tuple[FloatArray, FloatArray]]
+
+
+class Worker(Protocol):
+    """A backend's warm process."""
+
+    @property
+    def isolation(self) -> Isolation:
+        """The layers in force."""
+        ...
+
+    @property
+    def spent(self) -> bool:
+        """Whether it should be replaced."""
+        ...
+
+    def ask(self, request: dict[str, Any]) -> tuple[bytes, str]:
+        """Run one candidate: the bytes that it wrote, and how it ended."""
+        ...
+
+    def close(self) -> None:
+        """End it and everything that it started."""
+        ...
+
+
+BACKENDS: dict[str, Callable[[Profile], Worker]] = {"local": LocalWorker}
+"""How to start a worker, by the backend's name."""
+
+
+class Sandbox:
+    """Runs candidates one at a time, each in a process of its own.
+
+    Args:
+        backend: a name in `BACKENDS`.
+        profile: limits; the bundled `default` where None.
+
+    Raises:
+        SandboxError: the backend is unknown or does not start.
+    """
+
+    def __init__(self, backend: str = "local", profile: Profile | None = None) -> None:
+        """Start the first worker."""
+        if backend not in BACKENDS:
+            raise SandboxError(f"there is no sandbox backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+        self._start = BACKENDS[backend]
+        self._profile = profile or load_profile()
+        self._worker: Worker | None = self._start(self._profile)
+        self._isolation = self._worker.isolation
+
+    @property
+    def isolation(self) -> Isolation:
+        """The layers in force."""
+        return self._isolation
+
+    def trace(self, proposal: Proposal, contract: Contract, probes: Probes) -> Traced | Rejection:
+        """Run a proposal in the sandbox and take its graph out.
+
+        Args:
+            proposal: the source text.
+            contract: N and S.
+            probes: inputs on which graph and candidate must agree, ([B, N], [B, S]) float32 each; different B.
+
+        Returns:
+            The verified graph with the layers that were in force, or why there is none.
+
+        Raises:
+            SandboxError: the sandbox itself failed twice.
+        """
+        if len(proposal.source.encode("utf-8", "replace")) > MAX_SOURCE:
+            text = f"the source is larger than {MAX_SOURCE} bytes; a credit function needs far less"
+            return Rejection(stage="screen", code="too-large", message=text)
+        begin = time.perf_counter()
+        body, fate = self._ask(proposal, contract, probes)
+        outcome = receive(body, fate, contract, probes)
+        if isinstance(outcome, Rejection):
+            return outcome
+        return Traced(
+            candidate=proposal.id,
+            proposal=proposal.digest,
+            graph=outcome,
+            graph_digest=codec.digest(outcome),
+            isolation=self._isolation,
+            seconds=round(time.perf_counter() - begin, 6),
+        )
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def __enter__(self) -> Self:
+        """The sandbox itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
+
+    def _ask(self, proposal: Proposal, contract: Contract, probes: Probes) -> tuple[bytes, str]:
+        request = {
+            "source": proposal.source,
+            "n_agents": contract.n_agents,
+            "state_size": contract.state_size,
+            "ops": op_table(),
+            "probes": [msgspec.to_builtins(probe(local_q, state)) for local_q, state in probes],
+        }
+        for attempt in range(_TRIES):
+            try:
+                return self._ready().ask(request)
+            except SandboxError:
+                if attempt == _TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _ready(self) -> Worker:
+        """The worker, replaced where it is spent."""
+        if self._worker is None or self._worker.spent:
+            self.close()
+            self._worker = self._start(self._profile)
+            self._isolation = self._worker.isolation
+        return self._worker
