@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfcaf_forge.errors import ConfigError, ForgeError
+from tfcaf_forge.evidence import strategies
 from tfcaf_forge.evidence.blame import blame
 from tfcaf_forge.evidence.case import Case, Floats
 from tfcaf_forge.evidence.profiles import Profile, profile_of
@@ -21,6 +22,7 @@ from tfcaf_forge.records.verdict import Counterexample, Evidence, Status, Verdic
 
 FAITHFUL = "trace-faithful"
 """Judged where the candidate can still run, in the sandbox; the result comes in as data."""
+_POOL_ROWS = 2048
 _SANITY_ROWS = 600
 """Rows on which a proved property is tried all the same: the prover is tested, too."""
 
@@ -62,12 +64,12 @@ def examine(
     chosen = profile_of(profile) if isinstance(profile, str) else profile
     properties = _select(catalogue(subject.task), only)
     proofs = proofs_of(subject)
-    limits = {p.id: _SANITY_ROWS for p in properties if is_proved(proofs, p.id)}
-    trial = Trial(subject, properties, limits)
+    trial = Trial(subject, properties, _limits(properties, proofs, chosen))
     replay = None if replay_states is None else np.ascontiguousarray(replay_states, dtype=np.float32)
     for case in cases:
         trial.visit(case)
     explore(subject.task, chosen, seed, replay, trial)
+    trial.pool(strategies.pool(subject.task, _POOL_ROWS, seed, replay))
     verdicts = [_verdict(subject, p, trial.outcomes[p.id], proofs.get(p.id)) for p in properties]
     if faithful is not None and (only is None or FAITHFUL in only):
         verdicts.append(_faithful(*faithful))
@@ -88,6 +90,12 @@ def _select(properties: Sequence[Property], only: Sequence[str] | None) -> tuple
         if name not in (*known, FAITHFUL):
             raise ConfigError(f"there is no property {name!r}; choose from {', '.join((*known, FAITHFUL))}")
     return tuple(p for p in properties if only is None or p.id in only)
+
+
+def _limits(properties: Sequence[Property], proofs: Mapping[str, Proven], profile: Profile) -> dict[str, int]:
+    """Most rows on which a property is tried: few where it is proved, fewer where it is only advice."""
+    limits = {p.id: profile.advisory for p in properties if not p.required and profile.advisory is not None}
+    return limits | {p.id: _SANITY_ROWS for p in properties if is_proved(proofs, p.id)}
 
 
 def _verdict(subject: Subject, prop: Property, outcome: Outcome, proof: Proven | None) -> Verdict:
@@ -126,7 +134,12 @@ def _status(prop: Property, outcome: Outcome, proof: Proven | None) -> tuple[Sta
 
 
 def _counterexample(subject: Subject, prop: Property, case: Case, found: Finding) -> Counterexample:
-    """Reduce a failing case and say which fields matter."""
+    """Reduce a failing case and say which fields matter; of a pool, which fails as a whole, show one row."""
+    if prop.pooled:
+        one = case.take([found.row])
+        return Counterexample(
+            state=_rows(one.state), local_q=_rows(one.local_q), fields={}, observed=found.text, case=one.key
+        )
 
     def failing(part: Case) -> Finding | None:
         try:

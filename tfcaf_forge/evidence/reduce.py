@@ -17,6 +17,8 @@ from tfcaf_forge.evidence.domain import Domain
 Fails = Callable[[Case], bool]
 
 _ROUNDS = 6
+_BUDGET = 1500
+"""Most tries; what is not reduced by then is shown as it is."""
 _PARTNERS = 48
 """Rows that are tried as the only companion of the violating one."""
 _SCAN = 32
@@ -33,6 +35,7 @@ def reduce(case: Case, row: int, others: Sequence[int], fails: Fails, domain: Do
         fails: whether a case still fails in the same way.
         domain: gives the plainest value of each field.
     """
+    fails = _within(fails, _BUDGET)
     small = _fewer_rows(case, row, others, fails)
     small = _same_state(small, fails)
     for _ in range(_ROUNDS):
@@ -42,6 +45,17 @@ def reduce(case: Case, row: int, others: Sequence[int], fails: Fails, domain: Do
         if small is before:
             break
     return small
+
+
+def _within(fails: Fails, budget: int) -> Fails:
+    """The same question, answered `no` once it was asked too often."""
+    left = [budget]
+
+    def asked(case: Case) -> bool:
+        left[0] -= max(case.rows // 16, 1)
+        return left[0] >= 0 and fails(case)
+
+    return asked
 
 
 def _fewer_rows(case: Case, row: int, others: Sequence[int], fails: Fails) -> Case:

@@ -71,6 +71,15 @@ def batch(task: TaskSpec, rows: int, seed: int, replay: Floats | None = None) ->
     return Case(sample_local_q(task, rows, rng), state)
 
 
+def pool(task: TaskSpec, rows: int, seed: int, replay: Floats | None = None) -> Case:
+    """One large case for the properties that speak about all states together: the replayed states, or else samples."""
+    if replay is None or not len(replay):
+        return batch(task, rows, seed)
+    rng = np.random.default_rng(seed)
+    chosen = replay if len(replay) <= rows else replay[rng.choice(len(replay), rows, replace=False)]
+    return Case(sample_local_q(task, len(chosen), rng), chosen)
+
+
 def _element(domain: Domain, element: tuple[int, ...]) -> st.SearchStrategy[tuple[float, ...]]:
     """The fields of one element; its sentinels, where it declares them, one time in four or so."""
     present = st.tuples(*(fields(domain.slots[i]) for i in element))

@@ -127,10 +127,18 @@ class Subject:
             raise found
         return found
 
+    def credit_of(self, case: Case) -> Doubles:
+        """The credit of a case that no other property shares, [B, N]; errors as in `at`."""
+        return self.reading(case).credit
+
+    def reading(self, case: Case) -> Reading:
+        """The reading of a case that no other property shares; errors as in `at`."""
+        out, credit = self.q_tot_and_credit(torch.from_numpy(case.local_q), torch.from_numpy(case.state))
+        return Reading(_checked(out, case.rows, torch.float32), credit.double().numpy())
+
     def _read(self, case: Case) -> Reading | RunFault:
         try:
-            out, credit = self.q_tot_and_credit(torch.from_numpy(case.local_q), torch.from_numpy(case.state))
-            return Reading(_checked(out, case.rows, torch.float32), credit.double().numpy())
+            return self.reading(case)
         except RunFault as fault:
             return fault
 

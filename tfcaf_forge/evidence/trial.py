@@ -79,17 +79,23 @@ class Trial:
     @property
     def open(self) -> bool:
         """Whether any property still wants cases."""
-        return any(self._wants(p) for p in self.properties)
+        return any(self._wants(p) for p in self.properties if not p.pooled)
 
     def visit(self, case: Case) -> dict[str, float]:
         """Judge a case by every property that still wants cases; returns the amounts."""
         amounts: dict[str, float] = {}
         for prop in self.properties:
-            if self._wants(prop) and case.rows >= prop.needs:
+            if self._wants(prop) and case.rows >= prop.needs and not prop.pooled:
                 found = self._judge(prop, case)
                 if found is not None:
                     amounts[prop.id] = found.amount
         return amounts
+
+    def pool(self, case: Case) -> None:
+        """Judge the one large case of the properties that speak about all states together."""
+        for prop in self.properties:
+            if prop.pooled:
+                self._judge(prop, case)
 
     def _wants(self, prop: Property) -> bool:
         outcome = self.outcomes[prop.id]

@@ -46,6 +46,7 @@ class Property:
         measure: the worst finding on a case; a pure function of the subject and the case.
         needs: rows that a case must have for the property to say anything.
         measured: whether the worst finding is worth showing even where the property holds.
+        pooled: it speaks about all states together, and is measured once, on one large case.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Property:
     measure: Callable[[Subject, Case], Finding]
     needs: int = 1
     measured: bool = False
+    pooled: bool = False
 
     def check(self, subject: Subject, case: Case) -> Finding | None:
         """The violation on a case; None where the property holds.
