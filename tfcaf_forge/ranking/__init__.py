@@ -1,0 +1,1 @@
+"""Ranking: the order of accepted candidates on replayed trajectories, with its uncertainty."""
