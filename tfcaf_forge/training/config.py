@@ -36,8 +36,8 @@ class TrainConfig(Plain, frozen=True, kw_only=True):
         batch_episodes: whole episodes an update.
         updates_per_episode: updates for each collected episode, once the buffer holds a batch.
         epsilon_start, epsilon_end, epsilon_steps: linear schedule of exploration over environment steps.
-        rewards: `raw`; `scaled` (divided by their running standard deviation, which changes no policy's order);
-            `standardised` (their running mean is subtracted too, as EPyMARL does).
+        rewards: `raw`; `scaled` (divided by their running standard deviation: the order of policies stays, and rare
+            rewards are not too small to learn from); `standardised` (their running mean is subtracted too, as EPyMARL does).
         n_envs: episodes that are collected at once.
         evaluation_interval: environment steps between greedy evaluations.
         evaluation_episodes: episodes of each.
@@ -67,7 +67,7 @@ class TrainConfig(Plain, frozen=True, kw_only=True):
     epsilon_start: Share = 1.0
     epsilon_end: Share = 0.05
     epsilon_steps: Count = 50_000
-    rewards: Literal["raw", "scaled", "standardised"] = "raw"
+    rewards: Literal["raw", "scaled", "standardised"] = "scaled"
     n_envs: Count = 8
     evaluation_interval: Count = 5_000
     evaluation_episodes: Count = 32

@@ -68,6 +68,10 @@ class ForagingBatch:
         self._terminated[:] = False
         self._truncated[:] = False
         for b, (copy, copy_seed) in enumerate(zip(self._copies, copy_seeds(seed, self.n_envs), strict=True)):
+            for player in copy.players:
+                # lbforaging keeps clear of where players stood in the episode before, so that the same seed
+                # would start another episode in a used copy than in a new one.
+                player.position = None
             copy.reset(seed=copy_seed)
             self._read_agents(b, copy)
             self._place_foods(b, copy)
@@ -170,6 +174,7 @@ def _make(env_id: str, options: dict[str, Scalar]) -> Any:  # noqa: ANN401
     try:
         import gymnasium
         import lbforaging  # noqa: F401  # pyright: ignore[reportUnusedImport] - importing it registers the ids
+        from gymnasium.envs.registration import load_env_creator
     except ImportError:
         raise MissingExtra("lbforaging", "lbf") from None
     if options.get("grid_observation") or options.get("observe_agent_levels") is False:
@@ -177,8 +182,9 @@ def _make(env_id: str, options: dict[str, Scalar]) -> Any:  # noqa: ANN401
             f"{env_id}: grid_observation and observe_agent_levels cannot be changed here; remove the option"
         )
     try:
-        arguments: dict[str, Any] = dict(options)
-        env: Any = gymnasium.make(env_id, disable_env_checker=True, **arguments).unwrapped
+        spec = gymnasium.spec(env_id)
+        # Not gymnasium.make: it would take `max_episode_steps` for a wrapper of its own and add more wrappers.
+        env: Any = load_env_creator(str(spec.entry_point))(**{**spec.kwargs, **options})
     except gymnasium.error.Error as fault:
         raise TaskError(f"environment id {env_id!r}: {fault}; see lbforaging's README for its names") from None
     except TypeError as fault:

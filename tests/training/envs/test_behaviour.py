@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+
+from tfcaf_forge.errors import TaskError
+from tfcaf_forge.training.envs.behaviour import ForagingBehaviour, RandomBehaviour, random_actions
+from tfcaf_forge.training.envs.make import make_env
+from tfcaf_forge.training.rollout import rollout
+
+
+def test_random_actions_are_available_and_uniform():
+    available = np.tile(np.array([True, False, True, True]), (3000, 1))
+    chosen = random_actions(available, np.random.default_rng(0))
+    shares = np.bincount(chosen, minlength=4) / len(chosen)
+    assert shares[1] == 0
+    assert shares[[0, 2, 3]] == pytest.approx(1 / 3, abs=0.04)
+
+
+@pytest.mark.parametrize("name", ["lbf-8x8-2p-2f-coop", "lbf-10x10-3p-3f", "lbf-15x15-4p-3f"])
+def test_the_forager_eats_nearly_everything_and_a_random_team_nearly_nothing(tasks, name):
+    env = make_env(tasks[name], 32)
+    assert rollout(env, ForagingBehaviour(tasks[name], epsilon=0.1), seed=0).returns.mean() > 0.9
+    assert rollout(env, RandomBehaviour(), seed=0).returns.mean() < 0.25
+
+
+def test_the_forager_plays_foraging_only(climbing):
+    with pytest.raises(TaskError, match="level-based foraging only"):
+        ForagingBehaviour(climbing)

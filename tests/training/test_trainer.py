@@ -1,0 +1,179 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from tfcaf_forge.errors import ConfigError, StoreError
+from tfcaf_forge.training.checkpoint import load_checkpoint
+from tfcaf_forge.training.config import TrainConfig
+from tfcaf_forge.training.learner import TrainingDiverged
+from tfcaf_forge.training.mixers import QMIX, VDN
+from tfcaf_forge.training.trainer import train
+
+QUICK = TrainConfig(
+    hidden=16,
+    n_envs=4,
+    batch_episodes=4,
+    buffer_episodes=12,
+    evaluation_interval=400,
+    evaluation_episodes=4,
+    checkpoint_interval=300,
+    epsilon_steps=1000,
+)
+
+
+def flat(value, path=""):
+    """Every leaf of a nested state by its path."""
+    if isinstance(value, dict):
+        return {k: v for key, inner in value.items() for k, v in flat(inner, f"{path}/{key}").items()}
+    if isinstance(value, list):
+        return {k: v for i, inner in enumerate(value) for k, v in flat(inner, f"{path}/{i}").items()}
+    return {path: value}
+
+
+def assert_same_state(one, two):
+    left, right = flat(one), flat(two)
+    assert left.keys() == right.keys()
+    for path, value in left.items():
+        if "seconds" in path:
+            continue
+        same = torch.equal(value, right[path]) if isinstance(value, torch.Tensor) else value == right[path]
+        assert same, path
+
+
+@pytest.mark.parametrize("recurrent", [True, False])
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(coop, tmp_path, recurrent):
+    import msgspec
+
+    config = msgspec.structs.replace(QUICK, recurrent=recurrent, rewards="standardised")
+    whole = train(coop, QMIX(coop, seed=1), config, seed=1, steps=1500, folder=tmp_path / "whole")
+    asked = iter(range(100))
+    stopped = train(
+        coop,
+        QMIX(coop, seed=1),
+        config,
+        seed=1,
+        steps=1500,
+        folder=tmp_path / "cut",
+        should_stop=lambda: next(asked) == 4,
+    )
+    assert stopped.status == "stopped"
+    assert 0 < stopped.steps < whole.steps
+    # A new process would draw other initial weights for nothing: the checkpoint replaces them.
+    resumed = train(coop, QMIX(coop, seed=77), config, seed=1, steps=1500, folder=tmp_path / "cut", resume=True)
+    assert resumed.status == whole.status == "finished"
+    assert (resumed.steps, resumed.episodes, resumed.updates) == (whole.steps, whole.episodes, whole.updates)
+    assert [(e.steps, e.mean) for e in resumed.evaluations] == [(e.steps, e.mean) for e in whole.evaluations]
+    assert_same_state(load_checkpoint(tmp_path / "cut"), load_checkpoint(tmp_path / "whole"))
+
+
+def test_a_run_that_died_goes_on_from_its_last_checkpoint_to_the_same_end(coop, tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def die(progress):
+        if progress.steps > 700:
+            raise KilledError
+
+    whole = train(coop, VDN(), QUICK, seed=3, steps=1000, folder=tmp_path / "whole")
+    with pytest.raises(KilledError):
+        train(coop, VDN(), QUICK, seed=3, steps=1000, folder=tmp_path / "killed", progress=die)
+    train(coop, VDN(), QUICK, seed=3, steps=1000, folder=tmp_path / "killed", resume=True)
+    assert whole.updates > 0
+    assert_same_state(load_checkpoint(tmp_path / "killed"), load_checkpoint(tmp_path / "whole"))
+
+
+def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(coop, tmp_path):
+    runs = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(coop, VDN(), QUICK, seed=seed, steps=300, folder=tmp_path / name)
+        runs.append(load_checkpoint(tmp_path / name))
+    assert_same_state(runs[0], runs[1])
+    assert not torch.equal(runs[0]["buffer"]["arrays"]["actions"], runs[2]["buffer"]["arrays"]["actions"])
+
+
+def test_a_run_leaves_result_checkpoint_and_event_file_and_tells_how_it_goes(coop, tmp_path):
+    seen = []
+    result = train(coop, VDN(), QUICK, seed=0, steps=900, folder=tmp_path, progress=seen.append)
+    written = json.loads((tmp_path / "result.json").read_text())
+    assert written["final_return"] == result.final_return
+    assert written["mixer"] == "vdn"
+    assert result.evaluations[0].steps == 0
+    assert result.evaluations[-1].steps == result.steps >= 900
+    assert len(list(tmp_path.glob("events.out.tfevents.*"))) == 1
+    assert not list(tmp_path.glob("*.tmp"))
+    assert [p.steps for p in seen] == sorted(p.steps for p in seen)
+    assert seen[-1].seconds_left == 0
+    assert seen[-1].updates == result.updates > 0
+    assert result.steps_per_second > 0
+
+
+def test_a_folder_with_a_run_is_not_overwritten_and_not_resumed_with_other_settings(climbing, tmp_path):
+    config = TrainConfig(hidden=8, evaluation_episodes=1)
+    train(climbing, VDN(), config, seed=0, steps=8, folder=tmp_path)
+    with pytest.raises(StoreError, match="--resume"):
+        train(climbing, VDN(), config, seed=0, steps=8, folder=tmp_path)
+    with pytest.raises(StoreError, match="another seed"):
+        train(climbing, VDN(), config, seed=1, steps=8, folder=tmp_path, resume=True)
+    with pytest.raises(StoreError, match="another mixer"):
+        train(climbing, QMIX(climbing), config, seed=0, steps=8, folder=tmp_path, resume=True)
+    with pytest.raises(StoreError, match="another config"):
+        train(climbing, VDN(), TrainConfig(evaluation_episodes=1), seed=0, steps=8, folder=tmp_path, resume=True)
+
+
+def test_a_finished_run_can_be_resumed_to_more_steps(climbing, tmp_path):
+    config = TrainConfig(hidden=8, evaluation_episodes=1)
+    train(climbing, VDN(), config, seed=0, steps=8, folder=tmp_path)
+    assert train(climbing, VDN(), config, seed=0, steps=24, folder=tmp_path, resume=True).steps == 24
+
+
+def test_a_damaged_checkpoint_and_one_with_code_in_it_are_refused(climbing, tmp_path):
+    import pickle
+
+    (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(StoreError, match="cannot be read"):
+        train(climbing, VDN(), QUICK, seed=0, steps=8, folder=tmp_path, resume=True)
+    (tmp_path / "checkpoint.pt").write_bytes(pickle.dumps(print, protocol=2))
+    with pytest.raises(StoreError, match="cannot be read"):
+        train(climbing, VDN(), QUICK, seed=0, steps=8, folder=tmp_path, resume=True)
+
+
+def test_a_mixer_that_answers_nan_ends_the_run_with_an_error(climbing, tmp_path):
+    class Broken(VDN):
+        def forward(self, local_q, state):
+            return super().forward(local_q, state) / 0.0 * 0.0
+
+    with pytest.raises(TrainingDiverged, match="mixer vdn"):
+        train(climbing, Broken(), QUICK, seed=0, steps=64, folder=tmp_path)
+
+
+def test_settings_built_in_code_are_checked_too(climbing, tmp_path):
+    with pytest.raises(ConfigError, match="hidden"):
+        train(climbing, VDN(), TrainConfig(hidden=0), seed=0, steps=8, folder=tmp_path)
+
+
+def test_training_leaves_torchs_threads_and_generator_as_they_were(climbing, tmp_path):
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    numpy_state = np.random.get_state()[1].copy()
+    train(climbing, VDN(), TrainConfig(hidden=8, threads=2, evaluation_episodes=1), seed=0, steps=8, folder=tmp_path)
+    assert torch.equal(state, torch.get_rng_state())
+    assert torch.get_num_threads() == threads
+    assert np.array_equal(numpy_state, np.random.get_state()[1])
+
+
+@pytest.mark.slow
+def test_agents_learn_to_load_together(tiny, tmp_path):
+    returns = []
+    train(
+        tiny,
+        VDN(),
+        TrainConfig(recurrent=False, updates_per_episode=2.0, epsilon_steps=10_000, evaluation_interval=20_000),
+        seed=0,
+        steps=20_000,
+        folder=tmp_path,
+        progress=lambda now: returns.append(now.train_return),
+    )
+    fifth = len(returns) // 5
+    assert np.mean(returns[:fifth]) < 0.25, "a team that acts at random seldom loads"
+    assert np.mean(returns[-fifth:]) > 0.5
