@@ -1,0 +1,79 @@
+"""What a report is made from: a run's records, handed over by whoever has read the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tfcaf_forge.records.manifest import Manifest
+from tfcaf_forge.records.proposal import Proposal
+from tfcaf_forge.records.ranking import Ranking
+from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.records.task_spec import TaskSpec
+from tfcaf_forge.records.traced import Isolation, Traced
+from tfcaf_forge.records.verdict import Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelFile:
+    """The kernel that a run wrote: its path as shown to the user, its size in bytes, its SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecords:
+    """Everything a report is made from. Records only: who fills it has read the disk, the report does not.
+
+    Attributes:
+        name: the run's name, such as its folder's.
+        task, settings: what was asked for.
+        proposals: every candidate, in the order of proposal.
+        rejections, duplicates, traced, evidence: what is known of each, by candidate id; a duplicate maps to the
+            id of the candidate that has the same graph.
+        ranking, manifest, kernel: how it ended; None if it did not get there.
+        graph_text: the winner's graph as `graph.printer.to_text` writes it.
+        dataset: a summary of the replay dataset: `digest`, `episodes`, `transitions`, and whatever else is known.
+        isolation: layers in force while candidates ran.
+        environment: versions and machine, by name.
+        started, finished: when; `finished` is None for a run that was interrupted.
+        command: the command line that repeats the run.
+        next_command: what to do with the kernel.
+        task_reference: how `--task` names the task; its name if empty.
+        files: by candidate id, what to give to `forge vet` in place of a file. Where it is missing,
+            `candidate-3.py` stands for the source that the report shows.
+        catalogue: by property id, texts such as `formula`, `tolerance`, `hazard`.
+    """
+
+    name: str
+    task: TaskSpec
+    settings: Mapping[str, Any]
+    proposals: Sequence[Proposal]
+    rejections: Mapping[int, Rejection] = field(default_factory=dict[int, Rejection])
+    duplicates: Mapping[int, int] = field(default_factory=dict[int, int])
+    traced: Mapping[int, Traced] = field(default_factory=dict[int, Traced])
+    evidence: Mapping[int, Evidence] = field(default_factory=dict[int, Evidence])
+    ranking: Ranking | None = None
+    manifest: Manifest | None = None
+    kernel: KernelFile | None = None
+    graph_text: str = ""
+    dataset: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    isolation: Isolation | None = None
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    started: datetime
+    finished: datetime | None = None
+    command: str
+    next_command: str = ""
+    task_reference: str = ""
+    files: Mapping[int, str] = field(default_factory=dict[int, str])
+    catalogue: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+
+    @property
+    def winner(self) -> int | None:
+        """The winner's id, if the ranking names one that was proposed."""
+        winner = self.ranking.winner if self.ranking else None
+        return winner if any(p.id == winner for p in self.proposals) else None

@@ -1,0 +1,132 @@
+"""The words and number formats that the terminal and the report share."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from tfcaf_forge.records.ranking import Interval, Ranking, Score
+from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.records.verdict import Evidence, Status, Verdict
+from tfcaf_forge.reports.text import visible
+
+NONE = "-"
+"""What a cell shows where there is nothing to show."""
+BASELINE = "equal weights (VDN)"
+
+STATUS_MEANING: dict[Status, str] = {
+    "PROVED": "holds for every input in the declared domain, by bounds that are rounded outward",
+    "TESTED": "no counterexample in n trials; this is not a proof",
+    "UNKNOWN": "neither proved nor tested enough to say",
+    "REFUTED": "a counterexample was found",
+    "ERRORED": "the examination itself failed, so nothing is known",
+}
+FATE_MEANING = {
+    "accepted": "every required property is PROVED or TESTED",
+    "undecided": "a required property is UNKNOWN",
+    "errored": "the examination of a required property failed",
+    "refuted": "a required property has a counterexample",
+    "rejected": "refused before it could be examined",
+    "duplicate": "the same graph as an earlier candidate",
+    "unfinished": "not examined yet",
+}
+_WORST_FIRST: tuple[Status, ...] = ("REFUTED", "ERRORED", "UNKNOWN", "TESTED", "PROVED")
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """The verdict that says least in favour; None if there is none."""
+    return min(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.status), default=None)
+
+
+def status_text(status: str, trials: int = 0) -> str:
+    """`PROVED`, `TESTED 2,000`, `UNKNOWN`, `REFUTED` or `ERRORED`."""
+    return f"{status} {trials:,}" if status == "TESTED" and trials else status
+
+
+def fate(rejection: Rejection | None = None, duplicate: int | None = None, evidence: Evidence | None = None) -> str:
+    """What became of a candidate, in one of the words of `FATE_MEANING`."""
+    if rejection is not None:
+        return "rejected"
+    if duplicate is not None:
+        return "duplicate"
+    if evidence is None:
+        return "unfinished"
+    if evidence.accepted:
+        return "accepted"
+    found = worst(verdict for verdict in evidence.verdicts if verdict.required)
+    return {"REFUTED": "refuted", "ERRORED": "errored"}.get(found.status if found else "", "undecided")
+
+
+def number(value: float) -> str:
+    """A state value or a bound: integers plainly, others to four digits, `nan` and `inf` in words."""
+    if not math.isfinite(value):
+        return str(value)
+    return f"{value:.0f}" if value == int(value) and abs(value) < 1e9 else f"{value:.4g}"
+
+
+def percent(share: float) -> str:
+    """`0.0 %`."""
+    return f"{100 * share:.1f} %" if math.isfinite(share) else str(share)
+
+
+def digits_for(ranking: Ranking | None) -> int:
+    """Decimals that show every interval's width with about two digits: 2 to 6."""
+    if ranking is None:
+        return 3
+    widths = [score.score.high - score.score.low for score in (*ranking.scores, ranking.baseline)]
+    positive = [width for width in widths if math.isfinite(width) and width > 0]
+    return min(max(1 + math.ceil(-math.log10(min(positive))), 2), 6) if positive else 3
+
+
+def value_text(interval: Interval, digits: int = 3) -> str:
+    """The point estimate."""
+    return f"{interval.value:.{digits}f}"
+
+
+def interval_text(interval: Interval, digits: int = 3) -> str:
+    """`[0.581, 0.642]`."""
+    return f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def size_text(size: int) -> str:
+    """`812 B`, `2.1 kB`, `3.4 MB`."""
+    for unit, scale in (("MB", 1_000_000), ("kB", 1_000)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} B"
+
+
+def comparison(ranking: Ranking, digits: int | None = None) -> str:
+    """The winner against equal weights, with the paired gain and its interval; never better by the point alone."""
+    digits = digits_for(ranking) if digits is None else digits
+    score = winning(ranking)
+    if score is None:
+        return "no candidate was accepted, so none is compared with equal weights (VDN)"
+    base = f"equal weights (VDN, {value_text(ranking.baseline.score, digits)})"
+    gain = score.gain
+    if ranking.better_than_baseline:
+        return f"better than {base} by {value_text(gain, digits)} {interval_text(gain, digits)}"
+    verb = "worse than" if gain.high < 0 else "no better than"
+    zero = "" if gain.high < 0 else "; the interval contains 0"
+    return f"{verb} {base}: gain {value_text(gain, digits)} {interval_text(gain, digits)}{zero}"
+
+
+def winning(ranking: Ranking) -> Score | None:
+    """The winner's score, if there is a winner."""
+    return next((s for s in ranking.scores if s.candidate == ranking.winner), None) if ranking.winner else None
+
+
+def repeat_command(file: str, task: str, property_id: str, case: str) -> str:
+    """The one line that repeats a counterexample."""
+    words = ("forge", "vet", file, "--task", task, "--only", property_id, "--case", case)
+    return " ".join(shlex.quote(visible(word)) for word in words)
+
+
+def utc(moment: datetime | None) -> str | None:
+    """`2025-11-22 11:02:10 UTC`; a time without a zone is taken as UTC."""
+    if moment is None:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
