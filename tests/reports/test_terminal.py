@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from tfcaf_forge.reports.terminal import COLUMNS, candidate_row, column_status, what_happened
+from tfcaf_forge.reports.view import RunRecords
+
+
+def rows(run: RunRecords) -> dict[int, dict[str, str]]:
+    scores = {score.candidate: score for score in run.ranking.scores} if run.ranking else {}
+    return {
+        p.id: candidate_row(
+            p,
+            rejection=run.rejections.get(p.id),
+            duplicate=run.duplicates.get(p.id),
+            evidence=run.evidence.get(p.id),
+            score=scores.get(p.id),
+            task=run.task,
+        )
+        for p in run.proposals
+    }
+
+
+def test_the_cells_are_the_columns_in_order(run: RunRecords) -> None:
+    assert all(tuple(row) == COLUMNS for row in rows(run).values())
+
+
+def test_an_accepted_candidate(run: RunRecords) -> None:
+    assert rows(run)[11] == {
+        "id": "11",
+        "parent": "4",
+        "verdict": "accepted",
+        "monotone": "PROVED",
+        "finite": "PROVED",
+        "rows": "PROVED",
+        "starved": "0.0 %",
+        "score": "0.688",
+        "95 %": "[0.664, 0.712]",
+        "what happened": "",
+    }
+
+
+def test_each_fate_says_what_happened(run: RunRecords) -> None:
+    happened = {number: (row["verdict"], row["what happened"]) for number, row in rows(run).items()}
+    assert happened[2] == ("rejected", "screen, line 7: `while` is not allowed; loop over range(2)")
+    assert happened[3] == ("refuted", "monotone: foods[0].level = 3, agents[1].x = 0 → credit of agent 1 = -0.31")
+    assert happened[5] == ("refuted", "finite: agents[0].level = 1, foods[1] absent → credit = (nan, nan)")
+    assert happened[7] == ("duplicate", "same graph as candidate 4")
+    assert happened[9] == ("errored", "igm: ERRORED, the examination ran out of memory")
+    assert happened[12] == ("undecided", "monotone: UNKNOWN, stopped by its time limit")
+
+
+def test_a_column_shows_the_worst_of_what_it_sums_up(run: RunRecords) -> None:
+    assert column_status("monotone", run.evidence[3]) == "REFUTED"
+    assert column_status("rows", None) == "-"
+
+
+def test_no_cell_of_a_hostile_run_can_move_the_cursor(hostile: RunRecords) -> None:
+    for row in rows(hostile).values():
+        for cell in row.values():
+            assert cell.isprintable(), cell
+            assert len(cell) < 600
+
+
+def test_nothing_happened_to_a_candidate_in_flight() -> None:
+    assert what_happened(None) == ""
