@@ -64,7 +64,7 @@ def absent_food() -> Counterexample:
     return Counterexample(
         state=(state,),
         local_q=((0.0, 0.0),),
-        fields={"agents[0].level": 1.0, "foods[1].level": 0.0},
+        fields={"agents[0].level": 1.0, "foods[1].x": -1.0, "foods[1].y": -1.0, "foods[1].level": 0.0},
         observed="credit = (nan, nan)",
         line=12,
         case="7c1e03ab",

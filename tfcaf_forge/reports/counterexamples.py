@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
-from tfcaf_forge.records.task_spec import Slot, TaskSpec
+from tfcaf_forge.evidence.render import describe_fields
+from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.records.verdict import Counterexample
 from tfcaf_forge.reports.text import one_line, source_lines
 from tfcaf_forge.reports.words import number
@@ -21,18 +22,13 @@ def counterexample_text(counterexample: Counterexample, task: TaskSpec | None = 
 
 
 def inputs_text(counterexample: Counterexample, task: TaskSpec | None = None) -> str:
-    """`agents[0].level = 0, foods[1] absent`; where no field of the state matters, the local Q-values."""
-    if not counterexample.fields:
-        rows = counterexample.local_q
-        values = ", ".join(f"({', '.join(map(number, row))})" for row in rows[:2])
-        return one_line(f"any state tried, local_q = {values}{', …' if len(rows) > 2 else ''}")
-    absent = _absent_elements(counterexample, task) if task is not None else {}
-    parts: list[str] = []
-    for name, value in counterexample.fields.items():
-        part = absent.get(name, f"{name} = {number(value)}")
-        if part not in parts:
-            parts.append(part)
-    return one_line(", ".join(parts))
+    """`agents[0].level = 0, foods[1] absent`; `anywhere` where no field of the state matters."""
+    fields = counterexample.fields
+    if task is not None and set(fields) <= set(task.names) and all(map(math.isfinite, fields.values())):
+        text = describe_fields(task, fields)
+    else:
+        text = ", ".join(f"{name} = {number(value)}" for name, value in fields.items())
+    return one_line(text) or "anywhere"
 
 
 def blamed_line(counterexample: Counterexample, source: str) -> str:
@@ -41,33 +37,3 @@ def blamed_line(counterexample: Counterexample, source: str) -> str:
     if counterexample.line is None or not 0 < counterexample.line <= len(lines):
         return ""
     return f"line {counterexample.line}: `{one_line(lines[counterexample.line - 1], 160)}`"
-
-
-def _absent_elements(counterexample: Counterexample, task: TaskSpec) -> dict[str, str]:
-    """By field name, `foods[1] absent` for the elements that are not there in the failing row."""
-    found: dict[str, str] = {}
-    for slots in _elements(task):
-        head, _, field = slots[0].name.partition(".")
-        if field and _is_absent(slots, counterexample):
-            found |= {slot.name: f"{head} absent" for slot in slots}
-    return found
-
-
-def _elements(task: TaskSpec) -> list[list[Slot]]:
-    groups: dict[tuple[str, int], list[Slot]] = {}
-    for slot in task.layout:
-        groups.setdefault((slot.block, slot.element), []).append(slot)
-    return list(groups.values())
-
-
-def _is_absent(slots: Sequence[Slot], counterexample: Counterexample) -> bool:
-    """Whether all fields of an element hold their sentinel, by name or in a row that agrees with the names."""
-    if any(slot.absent is None for slot in slots):
-        return False
-    named = [slot for slot in slots if slot.name in counterexample.fields]
-    if any(counterexample.fields[slot.name] != slot.absent for slot in named):
-        return False
-    if len(named) == len(slots):
-        return True
-    rows = [row for row in counterexample.state if all(len(row) > slot.index for slot in slots)]
-    return bool(rows) and all(row[slot.index] == slot.absent for row in rows for slot in slots)

@@ -20,7 +20,7 @@ COLUMNS = (
 """The candidate table's columns, in order; the keys of `candidate_row`."""
 RIGHT_ALIGNED = ("id", "parent", "starved", "score")
 
-PROPERTY_COLUMNS = {"monotone": ("monoton",), "finite": ("finite",), "rows": ("rows", "row_", "row-", "batch")}
+PROPERTY_COLUMNS = {"monotone": ("monoton",), "finite": ("finite",), "rows": ("rows", "batch")}
 """Which properties a column sums up, by the beginning of their ids; the worst verdict among them is shown."""
 
 
@@ -62,8 +62,9 @@ def column_status(column: str, evidence: Evidence | None) -> str:
 
 
 def column_verdicts(column: str, evidence: Evidence | None) -> list[Verdict]:
-    """The verdicts that a column sums up."""
-    return [v for v in (evidence.verdicts if evidence else ()) if v.property_id.startswith(PROPERTY_COLUMNS[column])]
+    """The verdicts that a column sums up: the required ones, or the advisory ones where none is required."""
+    named = [v for v in (evidence.verdicts if evidence else ()) if v.property_id.startswith(PROPERTY_COLUMNS[column])]
+    return [v for v in named if v.required] or named
 
 
 def what_happened(fault: Rejection | Evidence | int | None, task: TaskSpec | None = None, limit: int = 400) -> str:
