@@ -12,18 +12,11 @@ class Softmax(nn.Module):
 
     n_agents, state_size = 2, 14
 
-    def __init__(self, affine: bool) -> None:
-        super().__init__()
-        self.affine = affine
-
     def credit(self, state):
         return torch.softmax(state[..., [2, 5]], dim=-1)
 
-    def bias(self, state):
-        return state[..., :1]
-
     def forward(self, local_q, state):
-        return (self.credit(state) * local_q).sum(dim=-1, keepdim=True) + self.bias(state)
+        return (self.credit(state) * local_q).sum(dim=-1, keepdim=True) + state[..., :1]
 
 
 def inputs(coop, *shape):
@@ -78,17 +71,17 @@ def test_the_state_is_normalised_by_the_declared_ranges_with_absent_values(coop,
     assert (low[names.index("agents[0].level")], width[names.index("agents[0].level")]) == (1, 1)
 
 
-def test_a_kernel_mixes_alike_by_its_credit_and_by_its_function(coop):
+def test_a_kernel_mixes_as_it_is_given_and_learns_nothing(coop):
     local_q, state = inputs(coop, 3, 4)
-    affine, general = KernelMixer(Softmax(True), coop), KernelMixer(Softmax(False), coop)
-    q_tot = affine(local_q, state)
-    assert torch.allclose(q_tot, general(local_q, state))
+    mixer = KernelMixer(Softmax(), coop, name="kernel:1234")
+    q_tot = mixer(local_q, state)
     (credit,) = torch.autograd.grad(q_tot.sum(), local_q)
-    assert torch.allclose(credit, Softmax(True).credit(state))
-    assert not list(affine.parameters())
+    assert torch.allclose(credit, Softmax().credit(state))
+    assert mixer.name == "kernel:1234"
+    assert not list(mixer.parameters())
 
 
 def test_a_kernel_of_another_size_is_refused(coop):
     fewer = msgspec.structs.replace(coop, state=coop.state[:2])
     with pytest.raises(InputError, match="for 14 state fields, the task lbf-8x8-2p-2f-coop has 12"):
-        KernelMixer(Softmax(True), fewer)
+        KernelMixer(Softmax(), fewer)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tfcaf_forge.errors import ConfigError, StoreError
+from tfcaf_forge.errors import ConfigError, InputError, StoreError
 from tfcaf_forge.training.checkpoint import load_checkpoint
 from tfcaf_forge.training.config import TrainConfig
 from tfcaf_forge.training.learner import TrainingDiverged
@@ -134,6 +134,9 @@ def test_a_damaged_checkpoint_and_one_with_code_in_it_are_refused(climbing, tmp_
     (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
     with pytest.raises(StoreError, match="cannot be read"):
         train(climbing, VDN(), QUICK, seed=0, steps=8, folder=tmp_path, resume=True)
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "checkpoint.pt")
+    with pytest.raises(StoreError, match="is no checkpoint of a training run"):
+        train(climbing, VDN(), QUICK, seed=0, steps=8, folder=tmp_path, resume=True)
     (tmp_path / "checkpoint.pt").write_bytes(pickle.dumps(print, protocol=2))
     with pytest.raises(StoreError, match="cannot be read"):
         train(climbing, VDN(), QUICK, seed=0, steps=8, folder=tmp_path, resume=True)
@@ -146,6 +149,13 @@ def test_a_mixer_that_answers_nan_ends_the_run_with_an_error(climbing, tmp_path)
 
     with pytest.raises(TrainingDiverged, match="mixer vdn"):
         train(climbing, Broken(), QUICK, seed=0, steps=64, folder=tmp_path)
+
+
+def test_no_steps_and_negative_seeds_are_refused(climbing, tmp_path):
+    with pytest.raises(InputError, match="at least 1 step"):
+        train(climbing, VDN(), QUICK, seed=0, steps=0, folder=tmp_path)
+    with pytest.raises(InputError, match="seed -1"):
+        train(climbing, VDN(), QUICK, seed=-1, steps=8, folder=tmp_path)
 
 
 def test_settings_built_in_code_are_checked_too(climbing, tmp_path):

@@ -39,10 +39,13 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        return cast("dict[str, Any]", torch.load(path, map_location="cpu", weights_only=True))
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as fault:
         reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
         raise StoreError(f"{path} cannot be read ({reason}); remove it to train from the beginning") from None
+    if not isinstance(state, dict) or "identity" not in state:
+        raise StoreError(f"{path} is no checkpoint of a training run; remove it to train from the beginning")
+    return cast("dict[str, Any]", state)
 
 
 def _to_tensors(value: Any) -> Any:  # noqa: ANN401 - a nested state

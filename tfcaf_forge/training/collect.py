@@ -47,10 +47,12 @@ def collect(
         The episodes in shuffled order, so that any prefix is a mixture; `behaviour` indexes `behaviours`.
 
     Raises:
-        InputError: no episodes, or no behaviours.
+        InputError: no episodes, no behaviours, or a negative seed.
         TaskError, MissingExtra: as in `make_env`.
     """
     mixture = tuple(default_mixture(task) if behaviours is None else behaviours)
+    if seed < 0:
+        raise InputError(f"seed {seed}; it must be 0 or more")
     if episodes < 1 or not mixture:
         raise InputError(
             f"{episodes} episodes by {len(mixture)} behaviours; collect at least one episode by one behaviour"

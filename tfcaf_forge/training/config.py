@@ -71,7 +71,7 @@ class TrainConfig(Plain, frozen=True, kw_only=True):
     n_envs: Count = 8
     evaluation_interval: Count = 5_000
     evaluation_episodes: Count = 32
-    checkpoint_interval: Count = 20_000
+    checkpoint_interval: Count = 10_000
     qmix_embed: Count = 32
     qmix_hypernet: Annotated[int, Meta(ge=0)] = 64
     threads: Count = 1

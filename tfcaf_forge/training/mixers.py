@@ -78,40 +78,27 @@ class QMIX(Mixer):
         return (hidden * self.weight2(s).abs()).sum(dim=-1, keepdim=True) + self.bias2(s)
 
 
-class Kernel(Protocol):
+class KernelLike(Protocol):
     """What a credit function must offer to be trained with; `tfcaf_forge.load_kernel` gives one.
 
     Attributes:
         n_agents, state_size: N and S.
-        affine: whether Q_tot = sum_i credit_i(state) * Q_i + bias(state), so that `credit` and `bias` exist.
     """
 
     n_agents: int
     state_size: int
-    affine: bool
 
     def __call__(self, local_q: Tensor, state: Tensor) -> Tensor:
         """[..., N], [..., S] -> [..., 1], differentiable in `local_q`; scales Q by the task's q_scale itself."""
         ...
 
 
-class AffineKernel(Kernel, Protocol):
-    """A kernel whose Q_tot is affine in the local Q-values."""
-
-    def credit(self, state: Tensor) -> Tensor:
-        """dQ_tot/dQ_i: [..., S] -> [..., N]."""
-        ...
-
-    def bias(self, state: Tensor) -> Tensor:
-        """Q_tot at zero local Q-values: [..., S] -> [..., 1]."""
-        ...
-
-
 class KernelMixer(Mixer):
     """Mixes by a fixed credit function. It has no parameters and needs no target copy.
 
-    The state goes in raw, as the function was written for. Where Q_tot is affine only the product of credit and
-    Q-values is recorded for the backward pass, not the function's own arithmetic.
+    The state goes in raw, as the function was written for. It requires no gradient, so of the function's arithmetic
+    only what touches the Q-values is recorded for the backward pass: calling `forward` costs less here than asking
+    an affine kernel for `credit(state)` and `bias(state)`, which pay where they are kept with the transition.
 
     Args:
         kernel: the credit function.
@@ -122,7 +109,7 @@ class KernelMixer(Mixer):
         InputError: the kernel has other sizes than the task.
     """
 
-    def __init__(self, kernel: Kernel, task: TaskSpec, *, name: str = "kernel") -> None:
+    def __init__(self, kernel: KernelLike, task: TaskSpec, *, name: str = "kernel") -> None:
         """Hold the kernel against the task."""
         super().__init__()
         sizes = ((kernel.n_agents, task.n_agents, "agents"), (kernel.state_size, task.state_size, "state fields"))
@@ -137,12 +124,7 @@ class KernelMixer(Mixer):
 
     def forward(self, local_q: Tensor, state: Tensor) -> Tensor:
         """[..., N], [..., S] -> [..., 1]."""
-        if not self.kernel.affine:
-            return self.kernel(local_q, state)
-        kernel: AffineKernel = self.kernel  # pyright: ignore[reportAssignmentType] - `affine` promises it
-        with torch.no_grad():
-            credit, bias = kernel.credit(state), kernel.bias(state)
-        return (credit * local_q).sum(dim=-1, keepdim=True) + bias
+        return self.kernel(local_q, state)
 
 
 def state_scale(task: TaskSpec) -> tuple[Tensor, Tensor]:

@@ -52,12 +52,13 @@ def train(
         The result, which is also in `result.json`.
 
     Raises:
+        InputError: no steps, or a negative seed.
         ConfigError, TaskError, MissingExtra: settings or environment cannot be used.
         StoreError: the folder holds a run and `resume` is False, or it was made with other settings.
         TrainingDiverged: the loss is not finite any more; the last checkpoint is kept.
     """
-    if steps < 1:
-        raise InputError(f"{steps} steps; train at least 1")
+    if steps < 1 or seed < 0:
+        raise InputError(f"{steps} steps with seed {seed}; train at least 1 step, with a seed of 0 or more")
     run = TrainingRun(task, mixer, check_config(config), seed=seed, folder=folder)
     folder.mkdir(parents=True, exist_ok=True)
     run.restore(resume=resume)
