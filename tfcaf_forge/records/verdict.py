@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tfcaf_forge.records.base import Plain, Record
+import msgspec
+
+from tfcaf_forge.records.base import Plain, Record, digest_of
 
 Status = Literal["PROVED", "TESTED", "UNKNOWN", "REFUTED", "ERRORED"]
 
@@ -71,6 +73,12 @@ class Evidence(Record, frozen=True, kw_only=True):
     seed: int
     verdicts: tuple[Verdict, ...]
     seconds: float = 0.0
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical form, the times left out: two runs with one seed agree in it."""
+        verdicts = tuple(msgspec.structs.replace(verdict, seconds=0.0) for verdict in self.verdicts)
+        return digest_of(msgspec.structs.replace(self, verdicts=verdicts, seconds=0.0))
 
     @property
     def accepted(self) -> bool:

@@ -1,0 +1,30 @@
+"""Versions and machine, for the record of a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+_PACKAGES = ("torch", "numpy", "RestrictedPython", "hypothesis", "safetensors", "lbforaging", "gymnasium")
+
+
+def forge_version() -> str:
+    """This package's version."""
+    return _version("tfcaf-forge")
+
+
+def environment() -> dict[str, str]:
+    """Names and versions; no user name, no host name, no path."""
+    found = {"tfcaf-forge": forge_version(), "python": platform.python_version()}
+    found |= {name: _version(name) for name in _PACKAGES}
+    found["platform"] = f"{platform.system()} {platform.release()} {platform.machine()}"
+    found["processors"] = str(os.cpu_count())
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

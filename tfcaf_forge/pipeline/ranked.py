@@ -1,0 +1,145 @@
+"""Collect and rank: replay datasets, and the order of functions on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tfcaf_forge.errors import InputError
+from tfcaf_forge.graph.opgraph import OpGraph
+from tfcaf_forge.pipeline.tasks import load_task
+from tfcaf_forge.pipeline.vet import Examiner
+from tfcaf_forge.proposals.files import proposal_from_file
+from tfcaf_forge.ranking.rank import Ranker
+from tfcaf_forge.records.base import Plain
+from tfcaf_forge.records.ranking import Ranking
+from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.records.task_spec import TaskSpec
+from tfcaf_forge.replay.dataset import Dataset, load_dataset, write_dataset
+from tfcaf_forge.sandbox.profile import load_profile
+from tfcaf_forge.sandbox.sandbox import Sandbox
+
+Progress = Callable[[int, int], None]
+
+
+class Ranked(Plain, frozen=True, kw_only=True):
+    """A ranking of files.
+
+    Attributes:
+        names: by the id that the ranking uses.
+        refused: files that could not be ranked, each with the reason.
+        ranking: the order; None if every file was refused.
+    """
+
+    names: dict[int, str]
+    refused: dict[str, str]
+    ranking: Ranking | None
+
+
+def collect(
+    task: str | Path | TaskSpec,
+    out: Path,
+    *,
+    episodes: int = 500,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Record real episodes into a replay dataset.
+
+    Args:
+        task: a bundled task's name, a path, or a TaskSpec.
+        out: the dataset's folder; must not exist.
+        episodes: how many.
+        seed: decides every number of the result.
+        progress: called with (episodes done, episodes in all).
+
+    Raises:
+        TaskError, MissingExtra: the environment cannot be built.
+        DatasetError: `out` exists.
+    """
+    from tfcaf_forge.training.collect import collect as play  # noqa: PLC0415 - loads the environment
+    from tfcaf_forge.training.collect import default_mixture  # noqa: PLC0415
+
+    spec = load_task(task)
+    behaviours = default_mixture(spec)
+    batch = play(spec, episodes, seed, behaviours=behaviours, progress=progress)
+    return write_dataset(out, spec, batch, seed=seed, behaviours=[b.name for b in behaviours])
+
+
+def rank(
+    files: Sequence[Path],
+    task: str | Path | TaskSpec,
+    replay: Path,
+    *,
+    seed: int = 0,
+    backend: str = "local",
+    limits: str = "default",
+) -> Ranked:
+    """Rank kernels and source files on a replay dataset. Sources are vetted first.
+
+    Args:
+        files: `.safetensors` kernels, or Python files.
+        task: a bundled task's name, a path, or a TaskSpec.
+        replay: the dataset's folder.
+        seed: of features, bootstrap samples and trials.
+        backend, limits: the sandbox's backend and profile, for source files.
+
+    Raises:
+        InputError: no files, or one cannot be read.
+        DatasetError: the dataset is damaged or belongs to another task.
+    """
+    if not files:
+        raise InputError("no files to rank; give kernels (.safetensors) or Python files")
+    spec = load_task(task)
+    ranker = Ranker(load_dataset(replay, spec), spec, seed)
+    names: dict[int, str] = {}
+    refused: dict[str, str] = {}
+    scores = []
+    with _Graphs(spec, seed, backend, limits) as graphs:
+        for number, file in enumerate(files, 1):
+            found = graphs.of(file, number)
+            if isinstance(found, str):
+                refused[str(file)] = found
+                continue
+            names[number] = str(file)
+            scores.append(ranker.score(number, found))
+    return Ranked(names=names, refused=refused, ranking=ranker.rank(scores) if scores else None)
+
+
+class _Graphs:
+    """Graphs from files; the sandbox is started with the first source file."""
+
+    def __init__(self, task: TaskSpec, seed: int, backend: str, limits: str) -> None:
+        self._task, self._seed, self._backend, self._limits = task, seed, backend, limits
+        self._sandbox: Sandbox | None = None
+
+    def of(self, file: Path, number: int) -> OpGraph | str:
+        """The graph of a file, or why it cannot be ranked."""
+        if file.suffix == ".safetensors":
+            return self._of_kernel(file)
+        proposal = proposal_from_file(file, id=number)
+        if isinstance(proposal, Rejection):
+            return str(proposal)
+        self._sandbox = self._sandbox or Sandbox(self._backend, load_profile(self._limits))
+        examiner = Examiner(self._task, self._sandbox, seed=self._seed)
+        traced = examiner.trace(proposal)
+        if isinstance(traced, Rejection):
+            return str(traced)
+        evidence = examiner.examine(traced)
+        broken = [v.property_id for v in evidence.verdicts if v.required and not v.holds]
+        return f"refuted: {', '.join(broken)}" if broken else traced.graph
+
+    def _of_kernel(self, file: Path) -> OpGraph | str:
+        from tfcaf_forge.kernels.artifact import read_kernel  # noqa: PLC0415 - loads torch
+
+        graph, manifest = read_kernel(file)
+        if manifest.task_digest != self._task.digest:
+            return f"it was made for the task {manifest.task}, whose TaskSpec differs"
+        return graph
+
+    def __enter__(self) -> _Graphs:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        if self._sandbox is not None:
+            self._sandbox.close()

@@ -1,0 +1,153 @@
+"""Vet: one proposal through the sandbox, then its graph through the examination."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcaf_forge.pipeline.tasks import load_task
+from tfcaf_forge.proposals.files import proposal_from_file, proposal_from_text
+from tfcaf_forge.records.base import Plain
+from tfcaf_forge.records.proposal import Proposal
+from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.records.task_spec import TaskSpec
+from tfcaf_forge.records.traced import Isolation, Traced
+from tfcaf_forge.records.verdict import Evidence
+from tfcaf_forge.sandbox.profile import load_profile
+from tfcaf_forge.sandbox.receive import Contract
+from tfcaf_forge.sandbox.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from tfcaf_forge.evidence.case import Case
+
+Floats = npt.NDArray[np.float32]
+Probes = tuple[tuple[Floats, Floats], ...]
+
+_PROBE_ROWS = (1, 3, 16)
+"""Batch sizes of the inputs on which graph and candidate must agree; 1 and two others than the tracer's."""
+FAITHFUL = "the traced graph agrees with the function's own run, in value and gradient, on 20 rows in batches of 1, 3 and 16"
+
+
+class Vetted(Plain, frozen=True, kw_only=True):
+    """What is known of one proposal.
+
+    Attributes:
+        proposal: the source as it came; None where no function could be taken out of the text.
+        rejection: why it has no graph, or None.
+        traced: its graph, or None.
+        evidence: the verdicts on its graph, or None.
+        isolation: the layers that held it in.
+    """
+
+    proposal: Proposal | None
+    rejection: Rejection | None = None
+    traced: Traced | None = None
+    evidence: Evidence | None = None
+    isolation: Isolation | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it has a graph and every required property holds."""
+        return self.evidence is not None and self.evidence.accepted
+
+
+@dataclass(frozen=True, eq=False)
+class Examiner:
+    """Everything that vetting needs and that stays the same from one proposal to the next.
+
+    Attributes:
+        task: the task.
+        sandbox: where proposals run.
+        profile: name of the trial profile.
+        seed: of the trials and of the probe inputs.
+        states: replayed states to mix into the trials, [M, S], or None.
+    """
+
+    task: TaskSpec
+    sandbox: Sandbox
+    profile: str = "fast"
+    seed: int = 0
+    states: Floats | None = None
+
+    def trace(self, proposal: Proposal) -> Traced | Rejection:
+        """The proposal's graph, or why there is none."""
+        contract = Contract(n_agents=self.task.n_agents, state_size=self.task.state_size)
+        return self.sandbox.trace(proposal, contract, probes(self.task, self.seed))
+
+    def examine(self, traced: Traced, *, only: Sequence[str] | None = None, cases: Sequence[Case] = ()) -> Evidence:
+        """The verdicts on a graph."""
+        from tfcaf_forge.evidence.examine import examine  # noqa: PLC0415 - loads torch and hypothesis
+        from tfcaf_forge.evidence.subject import Subject  # noqa: PLC0415
+
+        return examine(
+            Subject(traced.graph, self.task),
+            candidate=traced.candidate,
+            profile=self.profile,
+            seed=self.seed,
+            replay_states=self.states,
+            faithful=(True, FAITHFUL),
+            only=only,
+            cases=cases,
+        )
+
+
+def vet(
+    source: str | Path,
+    task: str | Path | TaskSpec,
+    *,
+    profile: str = "fast",
+    seed: int = 0,
+    backend: str = "local",
+    limits: str = "default",
+    states: Floats | None = None,
+    only: Sequence[str] | None = None,
+    cases: Sequence[Case] = (),
+    sandbox: Sandbox | None = None,
+) -> Vetted:
+    """Run a function in the sandbox, prove and test its graph.
+
+    Args:
+        source: Python text, or the path of a file that holds it.
+        task: a bundled task's name, a path, or a TaskSpec.
+        profile: trial profile: `fast`, `search` or `audit`.
+        seed: of the trials.
+        backend, limits: the sandbox's backend and profile.
+        states: [M, S] replayed states to mix into the trials.
+        only: ids of the properties to examine; all if None.
+        cases: inputs to try first.
+        sandbox: one that is already open, to use in place of a new one.
+
+    Raises:
+        TaskError, ConfigError, InputError: what was given is wrong.
+        SandboxError: the sandbox did not start.
+    """
+    spec = load_task(task)
+    proposal = proposal_from_file(source) if isinstance(source, Path) else proposal_from_text(source)
+    if isinstance(proposal, Rejection):
+        return Vetted(proposal=None, rejection=proposal)
+    if sandbox is not None:
+        return _vet(proposal, Examiner(spec, sandbox, profile, seed, states), only, cases)
+    with Sandbox(backend, load_profile(limits)) as opened:
+        return _vet(proposal, Examiner(spec, opened, profile, seed, states), only, cases)
+
+
+def _vet(proposal: Proposal, examiner: Examiner, only: Sequence[str] | None, cases: Sequence[Case]) -> Vetted:
+    isolation = examiner.sandbox.isolation
+    traced = examiner.trace(proposal)
+    if isinstance(traced, Rejection):
+        return Vetted(proposal=proposal, rejection=traced, isolation=isolation)
+    evidence = examiner.examine(traced, only=only, cases=cases)
+    return Vetted(proposal=proposal, traced=traced, evidence=evidence, isolation=isolation)
+
+
+def probes(task: TaskSpec, seed: int) -> Probes:
+    """Inputs for the sandbox, drawn over the task's declared ranges."""
+    from tfcaf_forge.evidence.domain import sample_local_q, sample_states  # noqa: PLC0415 - siblings meet here
+
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0x70726F62]))
+    return tuple((sample_local_q(task, rows, rng), sample_states(task, rows, rng)) for rows in _PROBE_ROWS)

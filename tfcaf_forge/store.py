@@ -1,0 +1,224 @@
+"""The run's folder: a journal in SQLite that only grows, with every record on disk the moment it exists.
+
+`run.db` holds one row a record, keyed by kind and candidate, and the records' bytes by their digest. It is written
+in WAL mode and synced with every record, so a process that is killed at any moment leaves every finished record
+whole and none twice. The folder is locked while a run writes to it. This module is its only reader and writer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import msgspec
+
+from tfcaf_forge.errors import StoreError
+from tfcaf_forge.records.base import canonical_json, digest_bytes, from_json
+
+R = TypeVar("R")
+
+DATABASE = "run.db"
+LOCK = ".lock"
+RUN = 0
+"""The candidate number of records that belong to the run as a whole."""
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS blob (digest TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS journal (
+    seq INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    candidate INTEGER NOT NULL,
+    digest TEXT NOT NULL REFERENCES blob (digest),
+    at REAL NOT NULL,
+    UNIQUE (kind, candidate)
+);
+"""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line of the journal.
+
+    Attributes:
+        seq: 1, 2, 3, … in the order of writing.
+        kind: what it records, such as `proposal`.
+        candidate: the candidate's id; `RUN` for the run as a whole.
+        digest: SHA-256 of the record's bytes.
+        at: seconds since the epoch.
+    """
+
+    seq: int
+    kind: str
+    candidate: int
+    digest: str
+    at: float
+
+
+class Store:
+    """An open run folder.
+
+    Args:
+        folder: created if it does not exist.
+        write: take the lock; False to look only.
+
+    Raises:
+        StoreError: another process writes to it, it is damaged, or there is no run to look at.
+    """
+
+    def __init__(self, folder: Path, *, write: bool = True) -> None:
+        """Open, and lock where it is to be written to."""
+        self.folder = folder
+        self._lock: int | None = None
+        database = folder / DATABASE
+        if not write and not database.is_file():
+            raise StoreError(f"there is no run in {folder}; `forge synthesize --out {folder}` makes one")
+        if write:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+        try:
+            self._db = self._open(database, write)
+        except sqlite3.Error as fault:
+            self._release()
+            raise StoreError(f"{database} cannot be opened ({fault}); move the folder away and start anew") from None
+
+    def append(self, kind: str, record: object, candidate: int = RUN) -> str:
+        """Write a record down; on return it is on the disk.
+
+        Args:
+            kind: what it is.
+            record: a record, or plain data.
+            candidate: whose it is.
+
+        Returns:
+            The digest of its bytes.
+
+        Raises:
+            StoreError: a different record of this kind and candidate exists, or the disk is full.
+        """
+        body = canonical_json(record)
+        digest = digest_bytes(body)
+        known = self._digest(kind, candidate)
+        if known == digest:
+            return digest
+        if known is not None:
+            raise StoreError(f"{self.folder}: a different {kind} of candidate {candidate} is already recorded")
+        try:
+            with self._db:
+                self._db.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (digest, body))
+                self._db.execute(
+                    "INSERT INTO journal (kind, candidate, digest, at) VALUES (?, ?, ?, ?)",
+                    (kind, candidate, digest, time.time()),
+                )
+        except sqlite3.Error as fault:
+            raise StoreError(f"{self.folder}: cannot write ({fault}); free some space and repeat the command: it resumes") from None
+        return digest
+
+    def read(self, kind: str, record: type[R], candidate: int = RUN) -> R | None:
+        """The record of a kind and candidate, if there is one.
+
+        Raises:
+            StoreError: it was changed since it was written.
+        """
+        return self.read_all(kind, record).get(candidate)
+
+    def read_all(self, kind: str, record: type[R]) -> dict[int, R]:
+        """Every record of a kind, by candidate, in the order of writing; errors as in `read`."""
+        rows = self._db.execute(
+            "SELECT candidate, journal.digest, body FROM journal JOIN blob USING (digest) WHERE kind = ? ORDER BY seq", (kind,)
+        )
+        return {candidate: self._decode(body, digest, record) for candidate, digest, body in rows}
+
+    def entries(self) -> list[Entry]:
+        """The journal, in the order of writing."""
+        rows = self._db.execute("SELECT seq, kind, candidate, digest, at FROM journal ORDER BY seq")
+        return [Entry(*row) for row in rows]
+
+    def pin(self, settings: Mapping[str, Any]) -> None:
+        """Write the run's settings down, or hold them against those it was begun with.
+
+        Raises:
+            StoreError: they differ; says in what.
+        """
+        known: dict[str, Any] | None = self.read("settings", dict[str, Any])
+        if known is None:
+            self.append("settings", dict(settings))
+            return
+        now: dict[str, Any] = msgspec.json.decode(canonical_json(dict(settings)))
+        differing = [f"{key} was {known.get(key)!r}, is {now.get(key)!r}" for key in sorted({*known, *now}) if known.get(key) != now.get(key)]
+        if differing:
+            raise StoreError(f"{self.folder} holds a run with other settings ({'; '.join(differing)}); give another --out")
+
+    def write_file(self, name: str, data: bytes) -> Path:
+        """Write a file of the run's folder, all or nothing; an existing one is replaced."""
+        path = self.folder / name
+        temporary = path.with_name(f".{name}.{os.getpid()}")
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        except OSError as fault:
+            temporary.unlink(missing_ok=True)
+            raise StoreError(f"cannot write {path}: {fault.strerror}; free some space and repeat the command: it resumes") from None
+        return path
+
+    def close(self) -> None:
+        """Close the journal and let go of the lock."""
+        self._db.close()
+        self._release()
+
+    def __enter__(self) -> Self:
+        """The store itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
+
+    def _open(self, database: Path, write: bool) -> sqlite3.Connection:
+        if not write:
+            db = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+        else:
+            db = sqlite3.connect(database)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.executescript(_SCHEMA)
+            db.execute(f"PRAGMA user_version = {_VERSION}")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version != _VERSION:
+            raise StoreError(f"{database} has layout {version}, this release reads {_VERSION}")
+        return db
+
+    def _digest(self, kind: str, candidate: int) -> str | None:
+        row = self._db.execute("SELECT digest FROM journal WHERE kind = ? AND candidate = ?", (kind, candidate)).fetchone()
+        return None if row is None else row[0]
+
+    def _decode(self, body: bytes, digest: str, record: type[R]) -> R:
+        if digest_bytes(body) != digest:
+            raise StoreError(f"{self.folder}: a record was changed after it was written ({digest[:12]}…)")
+        return from_json(body, record, what=f"{self.folder / DATABASE}")
+
+    def _take_lock(self) -> None:
+        self._lock = os.open(self.folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._release()
+            raise StoreError(f"{self.folder} is in use by another process; wait for it, or give another --out") from None
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._lock)
+            self._lock = None
+
+
+def runs_in(folder: Path) -> Iterator[Path]:
+    """The run folders directly below a folder, by name."""
+    if folder.is_dir():
+        yield from sorted(path.parent for path in folder.glob(f"*/{DATABASE}"))
+
