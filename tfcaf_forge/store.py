@@ -116,7 +116,9 @@ class Store:
                     (kind, candidate, digest, time.time()),
                 )
         except sqlite3.Error as fault:
-            raise StoreError(f"{self.folder}: cannot write ({fault}); free some space and repeat the command: it resumes") from None
+            raise StoreError(
+                f"{self.folder}: cannot write ({fault}); free some space and repeat the command: it resumes"
+            ) from None
         return digest
 
     def read(self, kind: str, record: type[R], candidate: int = RUN) -> R | None:
@@ -130,7 +132,8 @@ class Store:
     def read_all(self, kind: str, record: type[R]) -> dict[int, R]:
         """Every record of a kind, by candidate, in the order of writing; errors as in `read`."""
         rows = self._db.execute(
-            "SELECT candidate, journal.digest, body FROM journal JOIN blob USING (digest) WHERE kind = ? ORDER BY seq", (kind,)
+            "SELECT candidate, journal.digest, body FROM journal JOIN blob USING (digest) WHERE kind = ? ORDER BY seq",
+            (kind,),
         )
         return {candidate: self._decode(body, digest, record) for candidate, digest, body in rows}
 
@@ -150,9 +153,15 @@ class Store:
             self.append("settings", dict(settings))
             return
         now: dict[str, Any] = msgspec.json.decode(canonical_json(dict(settings)))
-        differing = [f"{key} was {known.get(key)!r}, is {now.get(key)!r}" for key in sorted({*known, *now}) if known.get(key) != now.get(key)]
+        differing = [
+            f"{key} was {known.get(key)!r}, is {now.get(key)!r}"
+            for key in sorted({*known, *now})
+            if known.get(key) != now.get(key)
+        ]
         if differing:
-            raise StoreError(f"{self.folder} holds a run with other settings ({'; '.join(differing)}); give another --out")
+            raise StoreError(
+                f"{self.folder} holds a run with other settings ({'; '.join(differing)}); give another --out"
+            )
 
     def write_file(self, name: str, data: bytes) -> Path:
         """Write a file of the run's folder, all or nothing; an existing one is replaced."""
@@ -163,7 +172,9 @@ class Store:
             temporary.replace(path)
         except OSError as fault:
             temporary.unlink(missing_ok=True)
-            raise StoreError(f"cannot write {path}: {fault.strerror}; free some space and repeat the command: it resumes") from None
+            raise StoreError(
+                f"cannot write {path}: {fault.strerror}; free some space and repeat the command: it resumes"
+            ) from None
         return path
 
     def close(self) -> None:
@@ -175,7 +186,9 @@ class Store:
         """The store itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close it."""
         self.close()
 
@@ -194,7 +207,9 @@ class Store:
         return db
 
     def _digest(self, kind: str, candidate: int) -> str | None:
-        row = self._db.execute("SELECT digest FROM journal WHERE kind = ? AND candidate = ?", (kind, candidate)).fetchone()
+        row = self._db.execute(
+            "SELECT digest FROM journal WHERE kind = ? AND candidate = ?", (kind, candidate)
+        ).fetchone()
         return None if row is None else row[0]
 
     def _decode(self, body: bytes, digest: str, record: type[R]) -> R:
@@ -208,7 +223,9 @@ class Store:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._release()
-            raise StoreError(f"{self.folder} is in use by another process; wait for it, or give another --out") from None
+            raise StoreError(
+                f"{self.folder} is in use by another process; wait for it, or give another --out"
+            ) from None
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -221,4 +238,3 @@ def runs_in(folder: Path) -> Iterator[Path]:
     """The run folders directly below a folder, by name."""
     if folder.is_dir():
         yield from sorted(path.parent for path in folder.glob(f"*/{DATABASE}"))
-

@@ -33,7 +33,7 @@ def examine(request: dict[str, Any]) -> dict[str, Any]:
     except (MemoryError, RecursionError) as fault:
         code = "memory-limit" if isinstance(fault, MemoryError) else "recursion"
         return _rejected("limit", code, f"{type(fault).__name__}; a credit function needs far less", line_of(fault))
-    except Exception as fault:  # noqa: BLE001 - whatever the candidate raises is its own fault
+    except Exception as fault:
         return _rejected("run", "exception", _plain(fault), line_of(fault))
 
 
@@ -69,7 +69,11 @@ def _eager(function: Any, local_q: torch.Tensor, state: torch.Tensor) -> dict[st
     leaf = local_q.clone().requires_grad_(True)
     out = function(leaf, state.clone())
     if type(out) is not torch.Tensor or tuple(out.shape) != (local_q.shape[0], 1):
-        raise Refused("trace", "output-shape", f"the function returns another shape for {local_q.shape[0]} rows; it must return [B, 1]")
+        raise Refused(
+            "trace",
+            "output-shape",
+            f"the function returns another shape for {local_q.shape[0]} rows; it must return [B, 1]",
+        )
     gradient = torch.zeros_like(local_q)
     if out.requires_grad:
         (found,) = torch.autograd.grad(out.sum(), leaf, allow_unused=True)

@@ -92,7 +92,9 @@ def check_value(name: str, value: Any, depth: int = 0) -> None:  # noqa: ANN401 
         return
     if kind is torch.dtype:
         if value not in _ALLOWED_DTYPES:
-            raise Refused("run", "dtype", f"{name}: {value} is not allowed; use torch.float32, torch.int64 or torch.bool")
+            raise Refused(
+                "run", "dtype", f"{name}: {value} is not allowed; use torch.float32, torch.int64 or torch.bool"
+            )
         return
     if kind in (list, tuple, torch.Size, range) and depth < 4:
         for item in value:
@@ -109,7 +111,11 @@ def _tensor(data: Any, dtype: torch.dtype | None = None) -> torch.Tensor:  # noq
 
 def _check_numbers(data: Any) -> None:  # noqa: ANN401
     if type(data) is torch.Tensor:
-        raise Refused("run", "data-dependent", "torch.tensor() of a tensor reads its values; use torch.stack, or the tensor itself")
+        raise Refused(
+            "run",
+            "data-dependent",
+            "torch.tensor() of a tensor reads its values; use torch.stack, or the tensor itself",
+        )
     if isinstance(data, list | tuple):
         for item in data:
             _check_numbers(item)
@@ -130,7 +136,9 @@ def _check_sizes(name: str, sizes: Iterable[Any]) -> None:
     if any(type(s) is not int for s in sizes):
         raise Refused("run", "argument", f"{name} takes sizes as integers")
     if math.prod(sizes) > MAX_ELEMENTS:
-        raise Refused("limit", "memory-limit", f"{name} of {math.prod(sizes)} elements; at most {MAX_ELEMENTS} are allowed")
+        raise Refused(
+            "limit", "memory-limit", f"{name} of {math.prod(sizes)} elements; at most {MAX_ELEMENTS} are allowed"
+        )
 
 
 def _full(size: Any, fill_value: Any, dtype: torch.dtype | None = None) -> torch.Tensor:  # noqa: ANN401
@@ -169,50 +177,37 @@ def _clone(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.clone()
 
 
-def _normalize(input: torch.Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> torch.Tensor:  # noqa: A002
+def _normalize(input: torch.Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> torch.Tensor:
     return torch.nn.functional.normalize(input, p=p, dim=dim, eps=eps)
 
 
-def _norm(input: torch.Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False) -> torch.Tensor:  # noqa: A002, ANN401
+def _norm(input: torch.Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False) -> torch.Tensor:  # noqa: ANN401
     order = 2 if p in ("fro", None) else p
     return torch.linalg.vector_norm(input, ord=order, dim=dim, keepdim=keepdim)
 
 
-def _std(input: torch.Tensor, dim: Any = None, keepdim: bool = False, unbiased: bool = True) -> torch.Tensor:  # noqa: A002, ANN401
+def _std(input: torch.Tensor, dim: Any = None, keepdim: bool = False, unbiased: bool = True) -> torch.Tensor:  # noqa: ANN401
     return torch.std(input, dim=dim, correction=int(unbiased), keepdim=keepdim)
 
 
-def _var(input: torch.Tensor, dim: Any = None, keepdim: bool = False, unbiased: bool = True) -> torch.Tensor:  # noqa: A002, ANN401
+def _var(input: torch.Tensor, dim: Any = None, keepdim: bool = False, unbiased: bool = True) -> torch.Tensor:  # noqa: ANN401
     return torch.var(input, dim=dim, correction=int(unbiased), keepdim=keepdim)
 
 
 def _where(*args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401
     if len(args) + len(kwargs) != 3:
-        raise Refused("run", "data-dependent", "torch.where needs three arguments (condition, a, b); with one its shape depends on the data")
+        raise Refused(
+            "run",
+            "data-dependent",
+            "torch.where needs three arguments (condition, a, b); with one its shape depends on the data",
+        )
     return torch.where(*args, **kwargs)
 
 
-_TORCH_PLAIN = """
-abs absolute add sub subtract mul multiply div divide true_divide floor_divide neg negative exp expm1 log log1p log2
-log10 sqrt rsqrt square reciprocal sigmoid tanh sinh cosh tan sin cos atan arctan atan2 arctan2 erf relu sign sgn floor ceil round
-trunc fmod remainder pow maximum minimum fmax fmin clamp clip clamp_min clamp_max nan_to_num hypot
-eq ne lt le gt ge greater greater_equal less less_equal not_equal logical_and logical_or logical_not logical_xor
-bitwise_and bitwise_or bitwise_xor bitwise_not isnan isinf isfinite isclose
-sum mean prod amax amin max min argmax argmin any all cumsum cumprod sort argsort topk logsumexp softmax log_softmax median
-matmul mm bmm mv dot outer cat concat concatenate stack hstack vstack unsqueeze squeeze reshape flatten permute
-transpose movedim swapaxes t flip roll repeat_interleave tile broadcast_to split chunk unbind narrow select
-gather index_select masked_fill take_along_dim diagonal tril triu zeros_like ones_like full_like diff cross
-lerp addcmul addcdiv logaddexp deg2rad rad2deg cdist count_nonzero select_scatter slice_scatter scatter meshgrid
-""".split()
+_TORCH_PLAIN = ["abs", "absolute", "add", "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide", "floor_divide", "neg", "negative", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "square", "reciprocal", "sigmoid", "tanh", "sinh", "cosh", "tan", "sin", "cos", "atan", "arctan", "atan2", "arctan2", "erf", "relu", "sign", "sgn", "floor", "ceil", "round", "trunc", "fmod", "remainder", "pow", "maximum", "minimum", "fmax", "fmin", "clamp", "clip", "clamp_min", "clamp_max", "nan_to_num", "hypot", "eq", "ne", "lt", "le", "gt", "ge", "greater", "greater_equal", "less", "less_equal", "not_equal", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "isnan", "isinf", "isfinite", "isclose", "sum", "mean", "prod", "amax", "amin", "max", "min", "argmax", "argmin", "any", "all", "cumsum", "cumprod", "sort", "argsort", "topk", "logsumexp", "softmax", "log_softmax", "median", "matmul", "mm", "bmm", "mv", "dot", "outer", "cat", "concat", "concatenate", "stack", "hstack", "vstack", "unsqueeze", "squeeze", "reshape", "flatten", "permute", "transpose", "movedim", "swapaxes", "t", "flip", "roll", "repeat_interleave", "tile", "broadcast_to", "split", "chunk", "unbind", "narrow", "select", "gather", "index_select", "masked_fill", "take_along_dim", "diagonal", "tril", "triu", "zeros_like", "ones_like", "full_like", "diff", "cross", "lerp", "addcmul", "addcdiv", "logaddexp", "deg2rad", "rad2deg", "cdist", "count_nonzero", "select_scatter", "slice_scatter", "scatter", "meshgrid"]
 _STRINGS = {"div": ("rounding_mode",), "divide": ("rounding_mode",), "meshgrid": ("indexing",)}
-_F_PLAIN = """
-softmax log_softmax relu sigmoid tanh softplus elu leaky_relu gelu silu hardtanh hardsigmoid relu6 selu mish logsigmoid
-softsign tanhshrink pad cosine_similarity pairwise_distance normalize l1_loss mse_loss
-""".split()
-_MATH = """
-sqrt exp log log2 log10 log1p expm1 pow sin cos tan atan atan2 tanh sinh cosh floor ceil fabs hypot degrees radians isnan isinf
-isfinite copysign gcd
-""".split()
+_F_PLAIN = ["softmax", "log_softmax", "relu", "sigmoid", "tanh", "softplus", "elu", "leaky_relu", "gelu", "silu", "hardtanh", "hardsigmoid", "relu6", "selu", "mish", "logsigmoid", "softsign", "tanhshrink", "pad", "cosine_similarity", "pairwise_distance", "normalize", "l1_loss", "mse_loss"]
+_MATH = ["sqrt", "exp", "log", "log2", "log10", "log1p", "expm1", "pow", "sin", "cos", "tan", "atan", "atan2", "tanh", "sinh", "cosh", "floor", "ceil", "fabs", "hypot", "degrees", "radians", "isnan", "isinf", "isfinite", "copysign", "gcd"]
 
 
 def _einsum(equation: str, *operands: Any) -> torch.Tensor:  # noqa: ANN401
@@ -241,7 +236,10 @@ def torch_namespace() -> Namespace:
         "e": math.e,
         "inf": math.inf,
         "nn": Namespace("torch.nn", {"functional": functional}),
-        "linalg": Namespace("torch.linalg", {"norm": wrap("torch.linalg.norm", _norm), "vector_norm": wrap("torch.linalg.vector_norm", _norm)}),
+        "linalg": Namespace(
+            "torch.linalg",
+            {"norm": wrap("torch.linalg.norm", _norm), "vector_norm": wrap("torch.linalg.vector_norm", _norm)},
+        ),
         "special": Namespace("torch.special", {"expit": wrap("torch.special.expit", torch.sigmoid)}),
         "Tensor": None,
     }
@@ -253,7 +251,9 @@ def functional_namespace() -> Namespace:
     """`torch.nn.functional` for a candidate."""
     module = torch.nn.functional
     names = {name: wrap(f"F.{name}", getattr(module, name), ("mode",) if name == "pad" else ()) for name in _F_PLAIN}
-    return Namespace("F", {**names, "one_hot": wrap("F.one_hot", _one_hot), "normalize": wrap("F.normalize", _normalize)})
+    return Namespace(
+        "F", {**names, "one_hot": wrap("F.one_hot", _one_hot), "normalize": wrap("F.normalize", _normalize)}
+    )
 
 
 def math_namespace() -> Namespace:
@@ -305,7 +305,11 @@ def _extreme(pick: Callable[[list[Any]], Any]) -> Callable[..., Any]:
     def extreme(*items: Any) -> Any:  # noqa: ANN401
         values = list(_plain(items[0]) if len(items) == 1 else items)
         if any(type(value) is torch.Tensor for value in values):
-            raise Refused("trace", "data-dependent-branch", "min() and max() compare values; use torch.minimum, torch.maximum, .amin or .amax")
+            raise Refused(
+                "trace",
+                "data-dependent-branch",
+                "min() and max() compare values; use torch.minimum, torch.maximum, .amin or .amax",
+            )
         return pick(values)
 
     return extreme
@@ -315,7 +319,11 @@ def _quantifier(pick: Callable[[list[Any]], bool]) -> Callable[[Any], bool]:
     def quantifier(items: Any) -> bool:  # noqa: ANN401
         values = list(_plain(items))
         if any(type(value) is torch.Tensor for value in values):
-            raise Refused("trace", "data-dependent-branch", "any() and all() test values; use torch.any(x, dim=1) or torch.all(x, dim=1)")
+            raise Refused(
+                "trace",
+                "data-dependent-branch",
+                "any() and all() test values; use torch.any(x, dim=1) or torch.all(x, dim=1)",
+            )
         return pick(values)
 
     return quantifier
@@ -347,7 +355,11 @@ def _plain(items: Any) -> Any:  # noqa: ANN401
 def _number(kind: type[float | int | bool]) -> Callable[[Any], Any]:
     def convert(value: Any = 0) -> Any:  # noqa: ANN401
         if type(value) is torch.Tensor:
-            raise Refused("trace", "data-dependent-branch", f"{kind.__name__}() of a tensor reads its value; keep it a tensor ({'x.float()' if kind is float else 'x.long()'})")
+            raise Refused(
+                "trace",
+                "data-dependent-branch",
+                f"{kind.__name__}() of a tensor reads its value; keep it a tensor ({'x.float()' if kind is float else 'x.long()'})",
+            )
         if type(value) not in (int, float, bool):
             raise Refused("run", "argument", f"{kind.__name__}() takes a number")
         return kind(value)

@@ -16,20 +16,18 @@ from guest.refusal import Refused
 MAX_STEPS = 100_000
 """Most loop steps of one run of a candidate."""
 
-_METHODS = frozenset("""
-abs absolute add sub mul div floor_divide neg exp expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sigmoid tanh sin cos
-tan sinh cosh atan erf relu sign sgn floor ceil round trunc fmod remainder pow maximum minimum clamp clip clamp_min clamp_max
-nan_to_num eq ne lt le gt ge greater greater_equal less less_equal not_equal logical_and logical_or logical_not
-logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not isnan isinf isfinite
-sum mean prod amax amin max min argmax argmin any all cumsum cumprod sort argsort topk logsumexp softmax log_softmax std var median
-matmul mm bmm mv dot outer unsqueeze squeeze reshape view flatten permute transpose movedim swapaxes t flip roll
-repeat repeat_interleave tile expand expand_as view_as reshape_as broadcast_to split chunk unbind narrow select gather index_select
-masked_fill take_along_dim diagonal tril triu clone contiguous float long bool size dim numel detach scatter lerp diff
-new_zeros new_ones new_full type_as norm to where unflatten cross
-""".split())
+_METHODS = frozenset(
+    ["abs", "absolute", "add", "sub", "mul", "div", "floor_divide", "neg", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "square", "reciprocal", "sigmoid", "tanh", "sin", "cos", "tan", "sinh", "cosh", "atan", "erf", "relu", "sign", "sgn", "floor", "ceil", "round", "trunc", "fmod", "remainder", "pow", "maximum", "minimum", "clamp", "clip", "clamp_min", "clamp_max", "nan_to_num", "eq", "ne", "lt", "le", "gt", "ge", "greater", "greater_equal", "less", "less_equal", "not_equal", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "isnan", "isinf", "isfinite", "sum", "mean", "prod", "amax", "amin", "max", "min", "argmax", "argmin", "any", "all", "cumsum", "cumprod", "sort", "argsort", "topk", "logsumexp", "softmax", "log_softmax", "std", "var", "median", "matmul", "mm", "bmm", "mv", "dot", "outer", "unsqueeze", "squeeze", "reshape", "view", "flatten", "permute", "transpose", "movedim", "swapaxes", "t", "flip", "roll", "repeat", "repeat_interleave", "tile", "expand", "expand_as", "view_as", "reshape_as", "broadcast_to", "split", "chunk", "unbind", "narrow", "select", "gather", "index_select", "masked_fill", "take_along_dim", "diagonal", "tril", "triu", "clone", "contiguous", "float", "long", "bool", "size", "dim", "numel", "detach", "scatter", "lerp", "diff", "new_zeros", "new_ones", "new_full", "type_as", "norm", "to", "where", "unflatten", "cross"]
+)
 _PROPERTIES = frozenset({"shape", "dtype", "device", "ndim", "T", "mT"})
 _LIST_METHODS = frozenset({"append", "extend", "insert", "count", "index"})
-_RETURN_TYPES = (torch.return_types.max, torch.return_types.min, torch.return_types.sort, torch.return_types.topk, torch.return_types.median)
+_RETURN_TYPES = (
+    torch.return_types.max,
+    torch.return_types.min,
+    torch.return_types.sort,
+    torch.return_types.topk,
+    torch.return_types.median,
+)
 _REMEDIES = {
     "item": "`.item()` reads a value; keep it a tensor",
     "tolist": "`.tolist()` reads values; keep it a tensor",
@@ -204,7 +202,11 @@ def compare(ops: tuple[str, ...], values: tuple[Any, ...]) -> Any:  # noqa: ANN4
 def truth(value: Any) -> bool:  # noqa: ANN401
     """Whether a Python value is true; a tensor has no truth that holds for every row."""
     if type(value) is torch.Tensor:
-        raise Refused("trace", "data-dependent-branch", "a branch on a tensor depends on the data; use torch.where(condition, a, b) for every row")
+        raise Refused(
+            "trace",
+            "data-dependent-branch",
+            "a branch on a tensor depends on the data; use torch.where(condition, a, b) for every row",
+        )
     return bool(value)
 
 
@@ -286,7 +288,7 @@ def _where(target: torch.Tensor, condition: torch.Tensor, other: Any) -> torch.T
 
 
 def _norm(target: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401
-    return facade._norm(target, *args, **kwargs)  # noqa: SLF001 - one definition for function and method
+    return facade._norm(target, *args, **kwargs)
 
 
 _OWN_METHODS: dict[str, Callable[..., Any]] = {"to": _to, "where": _where, "norm": _norm}

@@ -35,7 +35,7 @@ def main() -> None:
         os.dup2(null, 1)
     else:
         source = sink = fd
-    from guest.serve import serve  # noqa: PLC0415 - the import path is set just above
+    from guest.serve import serve
 
     serve(source, sink)
 

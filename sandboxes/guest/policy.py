@@ -45,7 +45,9 @@ class DefaultDeny(RestrictingNodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
         """`a + b` becomes `_binary_("+", a, b)`."""
-        return _guard("_binary_", node, ast.Constant(BINARY[type(node.op)]), self.visit(node.left), self.visit(node.right))
+        return _guard(
+            "_binary_", node, ast.Constant(BINARY[type(node.op)]), self.visit(node.left), self.visit(node.right)
+        )
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:  # noqa: N802
         """`-a` becomes `_unary_("-", a)`; `not a` tests the truth of `a`."""

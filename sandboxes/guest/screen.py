@@ -252,7 +252,9 @@ def _check_power(node: ast.BinOp) -> None:
         return
     power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
     if not isinstance(power, ast.Constant) or not isinstance(power.value, int | float) or abs(power.value) > MAX_POWER:
-        raise _refuse("power", f"`**` takes a constant power of at most {MAX_POWER}; use torch.pow between tensors", node)
+        raise _refuse(
+            "power", f"`**` takes a constant power of at most {MAX_POWER}; use torch.pow between tensors", node
+        )
 
 
 def _check_import(node: ast.Import) -> None:
@@ -321,7 +323,9 @@ def _check_module(tree: ast.Module) -> str:
         raise _refuse("no-function", "there is no function; write def tfcaf(local_q, state): …")
     main = _main_of(functions)
     if len(main.args.args) != 2:
-        raise _refuse("parameters", f"{main.name} takes {len(main.args.args)} parameters; it must take two: local_q, state", main)
+        raise _refuse(
+            "parameters", f"{main.name} takes {len(main.args.args)} parameters; it must take two: local_q, state", main
+        )
     return main.name
 
 
@@ -355,7 +359,7 @@ def _is_constant(node: ast.stmt) -> bool:
 class _Normalise(ast.NodeTransformer):
     """From accepted Python to the smaller language that RestrictedPython compiles."""
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
         for arg in node.args.args:
             arg.annotation = None
@@ -364,52 +368,54 @@ class _Normalise(ast.NodeTransformer):
             node.body = [ast.Pass()]
         return node
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         if isinstance(node.value, ast.Constant):
             return None
         return self.generic_visit(node)
 
-    def visit_For(self, node: ast.For) -> ast.AST:  # noqa: N802
+    def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
         node.body = node.body or [ast.Pass()]
         return node
 
-    def visit_If(self, node: ast.If) -> ast.AST:  # noqa: N802
+    def visit_If(self, node: ast.If) -> ast.AST:
         self.generic_visit(node)
         node.body = node.body or [ast.Pass()]
         return node
 
-    def visit_Import(self, node: ast.Import) -> None:  # noqa: N802
+    def visit_Import(self, node: ast.Import) -> None:
         """The names are in scope anyway."""
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         """The names are in scope anyway."""
 
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:  # noqa: N802
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
         node.msg = None
         return self.generic_visit(node)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         if node.value is None:
             return None
         if not isinstance(node.target, ast.Name | ast.Subscript):
             raise _refuse("assign", "assign to a name or to a slice of a tensor", node)
         return ast.copy_location(ast.Assign([self.visit(node.target)], self.visit(node.value)), node)
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:  # noqa: N802
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         """`w[i] += x` becomes `w[i] = w[i] + x`; the index stands twice, and it has no side effect."""
         if not isinstance(node.target, ast.Subscript):
             return self.generic_visit(node)
         target = node.target
         read = ast.Subscript(target.value, target.slice, ast.Load())
-        assign = ast.Assign([target], ast.copy_location(ast.BinOp(ast.copy_location(read, target), node.op, node.value), node))
+        assign = ast.Assign(
+            [target], ast.copy_location(ast.BinOp(ast.copy_location(read, target), node.op, node.value), node)
+        )
         return self.generic_visit(ast.copy_location(assign, node))
 
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:  # noqa: N802
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
         """A generator object has a frame to walk through; a list has none."""
         return self.generic_visit(ast.copy_location(ast.ListComp(node.elt, node.generators), node))
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """Strings stand only where an allowed operation takes one."""
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if name == "einsum" and node.args:
@@ -424,7 +430,7 @@ class _Normalise(ast.NodeTransformer):
                 keyword.value = self.visit(keyword.value)
         return node
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, str):
             raise _refuse("string", "strings are not allowed here; a credit function computes with numbers only", node)
         return node

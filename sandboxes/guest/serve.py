@@ -60,7 +60,7 @@ def _hello() -> dict[str, Any]:
 
 def _warm_up() -> None:
     """Every lazy import and error path once, before any candidate."""
-    probe = {"local_q": candidate._text(torch.ones(2, 2)), "state": candidate._text(torch.ones(2, 3))}  # noqa: SLF001
+    probe = {"local_q": candidate._text(torch.ones(2, 2)), "state": candidate._text(torch.ones(2, 3))}
     request = {"source": _WARM_UP, "n_agents": 2, "state_size": 3, "ops": {}, "probes": [probe]}
     candidate.examine(request)
 
@@ -81,7 +81,10 @@ def _run_child(request: dict[str, Any]) -> tuple[bytes, str]:
         return b"", "time-limit"
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
         return b"", "time-limit"
-    return body, "answered" if body else f"died:{os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)}"
+    return (
+        body,
+        "answered" if body else f"died:{os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)}",
+    )
 
 
 def _child(request: dict[str, Any], limits: dict[str, Any], sink: int) -> None:
@@ -90,7 +93,7 @@ def _child(request: dict[str, Any], limits: dict[str, Any], sink: int) -> None:
         confine.confine(limits)
         answer = candidate.examine(request)
         wire.write_frame(sink, answer)
-    except BaseException:  # noqa: BLE001 - nothing may run past this point in a forked child
+    except BaseException:
         traceback.clear_frames(sys.exc_info()[2])
         os._exit(70)
     os._exit(0)

@@ -28,7 +28,18 @@ MAX_CONSTANT = 65_536
 
 _DTYPES = {torch.float32: "float", torch.int64: "int", torch.bool: "bool"}
 _READS_VALUE = ("_local_scalar_dense", "item", "is_nonzero", "equal")
-_RANDOM = ("rand", "randn", "randint", "bernoulli", "dropout", "multinomial", "normal", "uniform", "randperm", "native_dropout")
+_RANDOM = (
+    "rand",
+    "randn",
+    "randint",
+    "bernoulli",
+    "dropout",
+    "multinomial",
+    "normal",
+    "uniform",
+    "randperm",
+    "native_dropout",
+)
 _DATA_SHAPED = ("nonzero", "masked_select", "unique", "unique_dim", "_unique2", "repeat_interleave")
 _BRANCH = "a branch or a number depends on the data; use torch.where(condition, a, b) for every row"
 
@@ -44,7 +55,7 @@ class _Recorder(TorchDispatchMode):
         self._constants = 0
         self.nodes: list[dict[str, Any]] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401, PLW3201
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
         name = _name_of(func)
         line = _candidate_line()
         _check_kind(name, func, line)
@@ -56,7 +67,9 @@ class _Recorder(TorchDispatchMode):
 
     def _add(self, name: str, func: Any, args: Any, kwargs: dict[str, Any], out: Any, line: int | None) -> None:  # noqa: ANN401
         if name not in self._params:
-            raise Refused("trace", "operation", f"the operation {name} is not allowed; write it with simpler operations", line)
+            raise Refused(
+                "trace", "operation", f"the operation {name} is not allowed; write it with simpler operations", line
+            )
         if len(self.nodes) >= MAX_NODES:
             raise Refused("limit", "too-many-nodes", f"more than {MAX_NODES} operations; use fewer loops", line)
         given = _by_name(func, args, kwargs)
@@ -86,7 +99,9 @@ class _Recorder(TorchDispatchMode):
         if flat.dtype is torch.float64 and flat.dim() == 0:
             flat = flat.to(torch.float32)
         if flat.dtype not in _DTYPES:
-            raise Refused("trace", "dtype", f"{flat.dtype} is not allowed; use torch.float32, torch.int64 or torch.bool", line)
+            raise Refused(
+                "trace", "dtype", f"{flat.dtype} is not allowed; use torch.float32, torch.int64 or torch.bool", line
+            )
         values = [_number(v, line) for v in flat.reshape(-1).tolist()]
         data = {"is": "data", "dtype": _DTYPES[flat.dtype], "shape": list(flat.shape), "values": values}
         self.nodes.append({"op": "const", "args": [data], "line": line})
@@ -105,14 +120,22 @@ class _Recorder(TorchDispatchMode):
             return _number(value, line)
         if isinstance(value, torch.dtype):
             if value not in _DTYPES:
-                raise Refused("trace", "dtype", f"{value} is not allowed; use torch.float32, torch.int64 or torch.bool", line)
+                raise Refused(
+                    "trace", "dtype", f"{value} is not allowed; use torch.float32, torch.int64 or torch.bool", line
+                )
             return _DTYPES[value]
         if isinstance(value, list | tuple):
             return [self.encode(item, line) for item in value]
         raise Refused("trace", "argument", f"an argument of type {type(value).__name__} is not allowed", line)
 
 
-def trace(function: Function, n_agents: int, state_size: int, params: Params, rows: Callable[[int], tuple[torch.Tensor, torch.Tensor]]) -> dict[str, Any]:
+def trace(
+    function: Function,
+    n_agents: int,
+    state_size: int,
+    params: Params,
+    rows: Callable[[int], tuple[torch.Tensor, torch.Tensor]],
+) -> dict[str, Any]:
     """The candidate's graph as JSON.
 
     Args:
@@ -126,31 +149,48 @@ def trace(function: Function, n_agents: int, state_size: int, params: Params, ro
     """
     small, large = (_record(function, params, rows(count)) for count in BATCHES)
     if len(small[0]) != len(large[0]):
-        raise Refused("trace", "batch-loop", "the operations depend on the number of rows; never loop over the batch dimension")
+        raise Refused(
+            "trace", "batch-loop", "the operations depend on the number of rows; never loop over the batch dimension"
+        )
     nodes = [_merge_nodes(a, b) for a, b in zip(small[0], large[0], strict=True)]
     if small[1] != large[1]:
         raise Refused("trace", "batch-loop", "the result depends on the number of rows")
     return {"n_agents": n_agents, "state_size": state_size, "nodes": nodes, "output": small[1], "version": 1}
 
 
-def _record(function: Function, params: Params, inputs: tuple[torch.Tensor, torch.Tensor]) -> tuple[list[dict[str, Any]], Any]:
+def _record(
+    function: Function, params: Params, inputs: tuple[torch.Tensor, torch.Tensor]
+) -> tuple[list[dict[str, Any]], Any]:
     recorder = _Recorder(inputs, params)
     with torch.no_grad(), recorder:
         out = functionalize(function)(*inputs)
     if type(out) is not torch.Tensor:
-        raise Refused("trace", "output-type", f"the function returns a {type(out).__name__}; it must return a tensor of shape [B, 1]")
+        raise Refused(
+            "trace",
+            "output-type",
+            f"the function returns a {type(out).__name__}; it must return a tensor of shape [B, 1]",
+        )
     if out.dtype is not torch.float32:
         raise Refused("trace", "output-type", f"the function returns {out.dtype}; it must return float32")
     rows = inputs[0].shape[0]
     if tuple(out.shape) != (rows, 1):
         shape = ", ".join("B" if size == rows else str(size) for size in out.shape)
-        raise Refused("trace", "output-shape", f"the function returns shape [{shape}]; it must return [B, 1], one Q_tot a row (keepdim=True)")
+        raise Refused(
+            "trace",
+            "output-shape",
+            f"the function returns shape [{shape}]; it must return [B, 1], one Q_tot a row (keepdim=True)",
+        )
     return recorder.nodes, recorder.encode(out, None)
 
 
 def _merge_nodes(small: dict[str, Any], large: dict[str, Any]) -> dict[str, Any]:
     if small["op"] != large["op"]:
-        raise Refused("trace", "batch-loop", "the operations depend on the number of rows; never loop over the batch dimension", small["line"])
+        raise Refused(
+            "trace",
+            "batch-loop",
+            "the operations depend on the number of rows; never loop over the batch dimension",
+            small["line"],
+        )
     args = [_merge(a, b, small["line"]) for a, b in zip(small["args"], large["args"], strict=True)]
     return {"op": small["op"], "args": args, "line": small["line"]}
 
@@ -165,12 +205,17 @@ def _merge(small: Any, large: Any, line: int | None) -> Any:  # noqa: ANN401
         factor, rest = divmod(small, BATCHES[0])
         if rest == 0 and factor > 0 and large == factor * BATCHES[1]:
             return {"is": "batch", "factor": factor}
-    raise Refused("trace", "batch-size", "a number depends on the number of rows; a row's result must not depend on the batch size", line)
+    raise Refused(
+        "trace",
+        "batch-size",
+        "a number depends on the number of rows; a row's result must not depend on the batch size",
+        line,
+    )
 
 
 def _name_of(func: Any) -> str:  # noqa: ANN401
     """`sum.dim_IntList`, and `abs` for `abs.default`."""
-    packet, overload = func._schema.name.split("::")[-1], func._overloadname  # noqa: SLF001
+    packet, overload = func._schema.name.split("::")[-1], func._overloadname
     return packet if overload == "default" else f"{packet}.{overload}"
 
 
@@ -183,16 +228,25 @@ def _check_kind(name: str, func: Any, line: int | None) -> None:  # noqa: ANN401
     if packet in _RANDOM:
         raise Refused("trace", "random", "random numbers are not allowed; a credit function is deterministic", line)
     if packet in _DATA_SHAPED:
-        raise Refused("trace", "data-dependent", f"{packet} has a shape that depends on the data; use torch.where(condition, a, b)", line)
-    if func._schema.is_mutable:  # noqa: SLF001
-        code, text = ("writes-input", "an input is written to; work on a clone: x = x.clone()") if packet == "copy_" else ("operation", f"{packet} writes in place")
+        raise Refused(
+            "trace",
+            "data-dependent",
+            f"{packet} has a shape that depends on the data; use torch.where(condition, a, b)",
+            line,
+        )
+    if func._schema.is_mutable:
+        code, text = (
+            ("writes-input", "an input is written to; work on a clone: x = x.clone()")
+            if packet == "copy_"
+            else ("operation", f"{packet} writes in place")
+        )
         raise Refused("trace", code, text, line)
 
 
 def _by_name(func: Any, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
     """Every argument of the call by its ATen name, defaults filled in."""
     given: dict[str, Any] = {}
-    for index, argument in enumerate(func._schema.arguments):  # noqa: SLF001
+    for index, argument in enumerate(func._schema.arguments):
         if index < len(args):
             given[argument.name] = args[index]
         else:
@@ -204,7 +258,7 @@ def _is_default(func: Any, key: str, value: Any) -> bool:  # noqa: ANN401
     """Whether an argument that the graph does not keep has no effect here."""
     if key in ("device", "layout", "pin_memory", "memory_format", "non_blocking", "implicit"):
         return True
-    return any(a.name == key and a.default_value == value for a in func._schema.arguments)  # noqa: SLF001
+    return any(a.name == key and a.default_value == value for a in func._schema.arguments)
 
 
 def _number(value: bool | int | float, line: int | None) -> Any:  # noqa: ANN401
@@ -217,7 +271,7 @@ def _number(value: bool | int | float, line: int | None) -> Any:  # noqa: ANN401
 
 def _candidate_line() -> int | None:
     """The line of the candidate's source that is being run."""
-    frame = sys._getframe(2)  # noqa: SLF001
+    frame = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_filename == CANDIDATE:
             return frame.f_lineno

@@ -11,6 +11,7 @@ import torch
 
 from tfcaf_forge.evidence.case import Case
 from tfcaf_forge.evidence.subject import FAULTS, Subject
+from tfcaf_forge.graph.batch import first_mixing
 from tfcaf_forge.graph.interpret import Values
 from tfcaf_forge.graph.opgraph import Node, Ref
 from tfcaf_forge.graph.ops import TABLE
@@ -94,9 +95,16 @@ def _factor_line(subject: Subject, node: Node, turned: Ref, values: list[Values]
     return None
 
 
+def _mixing(subject: Subject, case: Case) -> int | None:
+    """The first operation that may let rows meet."""
+    index = first_mixing(subject.graph, subject.types)
+    return None if index is None else subject.graph.nodes[index].line
+
+
 _FINDERS: dict[str, Callable[[Subject, Case], int | None]] = {
     "finite": _non_finite,
     "finite-gradient": _non_finite_gradient,
     "monotone": _negative,
     "igm": _negative,
+    "batch-independent": _mixing,
 }

@@ -56,6 +56,12 @@ class Domain:
         return np.clip(np.zeros(len(self.slots), dtype=np.float32), self.low, self.high)
 
     @cached_property
+    def middle(self) -> Floats:
+        """[S], the middle of the range of a field, rounded down where it holds whole numbers only."""
+        middle = (self.low + self.high) / 2
+        return np.where(self.whole, np.floor(middle), middle).astype(np.float32)
+
+    @cached_property
     def optional(self) -> tuple[tuple[int, ...], ...]:
         """The elements that may be absent; a field without a sentinel keeps its range there."""
         return tuple(e for e in self.elements if any(self.slots[i].absent is not None for i in e))
@@ -97,6 +103,14 @@ def domain_of(task: TaskSpec) -> Domain:
     return _KNOWN[task.digest]
 
 
+def uniform(domain: Domain, rows: int, rng: np.random.Generator) -> Floats:
+    """States [B, S] in which every element is there and every field is uniform in its range."""
+    share = rng.random((rows, len(domain.slots)))
+    spread = domain.low + share * (domain.high - domain.low)
+    steps = np.minimum(domain.low + np.floor(share * (domain.high - domain.low + 1)), domain.high)
+    return np.where(domain.whole, steps, spread).astype(np.float32)
+
+
 def sample_states(task: TaskSpec, rows: int, rng: np.random.Generator, *, absent: float = 0.15) -> Floats:
     """Draw states from the declared domain, with corner values and coincidences more often than chance has them.
 
@@ -110,7 +124,7 @@ def sample_states(task: TaskSpec, rows: int, rng: np.random.Generator, *, absent
         [B, S] float32; an element is absent as a whole or not at all.
     """
     domain = domain_of(task)
-    state = _uniform(domain, rows, rng)
+    state = uniform(domain, rows, rng)
     corner = rng.random(state.shape) < rng.choice([0.0, 0.1, 0.5], size=(rows, 1))
     which = rng.integers(0, 3, state.shape)
     state = np.where(corner, np.choose(which, [domain.low, domain.high, domain.simplest]), state)
@@ -131,14 +145,6 @@ def sample_local_q(task: TaskSpec, rows: int, rng: np.random.Generator) -> Float
     kind = rng.random((rows, 1))
     q = np.where(kind < 0.5, uniform, np.where(kind < 0.75, small, corners))
     return np.where(kind > 0.93, q[:, :1], q).astype(np.float32)
-
-
-def _uniform(domain: Domain, rows: int, rng: np.random.Generator) -> Floats:
-    """Every field on its own, uniform in its range, [B, S]."""
-    share = rng.random((rows, len(domain.slots)))
-    spread = domain.low + share * (domain.high - domain.low)
-    steps = np.minimum(domain.low + np.floor(share * (domain.high - domain.low + 1)), domain.high)
-    return np.where(domain.whole, steps, spread).astype(np.float32)
 
 
 def _coincide(domain: Domain, state: Floats, rng: np.random.Generator) -> None:

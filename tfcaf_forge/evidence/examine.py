@@ -12,10 +12,11 @@ from tfcaf_forge.errors import ConfigError, ForgeError
 from tfcaf_forge.evidence import strategies
 from tfcaf_forge.evidence.blame import blame
 from tfcaf_forge.evidence.case import Case, Floats
+from tfcaf_forge.evidence.explain import explain
 from tfcaf_forge.evidence.profiles import Profile, profile_of
 from tfcaf_forge.evidence.properties import Finding, Property, catalogue
 from tfcaf_forge.evidence.proven import Proven, is_proved, proofs_of
-from tfcaf_forge.evidence.reduce import fields_that_matter, reduce
+from tfcaf_forge.evidence.reduce import reduce
 from tfcaf_forge.evidence.subject import RunFault, Subject
 from tfcaf_forge.evidence.trial import Outcome, Trial, explore
 from tfcaf_forge.records.verdict import Counterexample, Evidence, Status, Verdict
@@ -152,6 +153,7 @@ def _counterexample(subject: Subject, prop: Property, case: Case, found: Finding
         return violation is not None and (part.rows == 1 or violation.row == 0 or prop.needs > 1)
 
     small = reduce(case, found.row, found.others, fails, subject.domain)
+    small, fields = explain(small, fails, subject.domain)
     shown = failing(small) or found
     if shown.row and small.rows > 1:
         small = small.take([shown.row, *(b for b in range(small.rows) if b != shown.row)])
@@ -159,7 +161,7 @@ def _counterexample(subject: Subject, prop: Property, case: Case, found: Finding
     return Counterexample(
         state=_rows(small.state),
         local_q=_rows(small.local_q),
-        fields=fields_that_matter(small, fails, subject.domain),
+        fields=fields,
         observed=shown.text,
         line=blame(subject, prop.id, small),
         case=small.key,

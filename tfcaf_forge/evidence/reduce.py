@@ -1,8 +1,7 @@
 """Reduce: make a failing case as small and plain as it can be while it still fails.
 
 Rows go first, then elements and fields move towards their plainest value, then local Q-values are rounded; again
-until nothing moves. What is left is explained by the fields that matter: those that make the violation vanish
-when they change.
+until nothing moves.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def reduce(case: Case, row: int, others: Sequence[int], fails: Fails, domain: Do
         fails: whether a case still fails in the same way.
         domain: gives the plainest value of each field.
     """
-    fails = _within(fails, _BUDGET)
+    fails = within(fails, _BUDGET)
     small = _fewer_rows(case, row, others, fails)
     small = _same_state(small, fails)
     for _ in range(_ROUNDS):
@@ -47,7 +46,7 @@ def reduce(case: Case, row: int, others: Sequence[int], fails: Fails, domain: Do
     return small
 
 
-def _within(fails: Fails, budget: int) -> Fails:
+def within(fails: Fails, budget: int) -> Fails:
     """The same question, answered `no` once it was asked too often."""
     left = [budget]
 
@@ -103,7 +102,7 @@ def _plainer_element(case: Case, rows: list[int], element: tuple[int, ...], fail
     wanted = domain.simplest[list(element)]
     if (case.state[rows[0], list(element)] == wanted).all():
         return case
-    changed = _with(case, rows, element, wanted)
+    changed = with_fields(case, rows, element, wanted)
     return changed if fails(changed) else case
 
 
@@ -115,7 +114,7 @@ def _plainer_field(case: Case, rows: list[int], index: int, fails: Fails, domain
     plain = float(domain.simplest[index])
     values = _whole_values(plain, now) if slot.kind != "continuous" else _decimal_values(plain, now)
     for value in values:
-        if slot.low <= value <= slot.high and fails(changed := _with(case, rows, (index,), value)):
+        if slot.low <= value <= slot.high and fails(changed := with_fields(case, rows, (index,), value)):
             return changed
     return case
 
@@ -160,47 +159,8 @@ def _decimal_values(plain: float, now: float) -> Iterator[float]:
             yield value
 
 
-def _with(case: Case, rows: list[int], indices: tuple[int, ...], values: Floats | float) -> Case:
+def with_fields(case: Case, rows: list[int], indices: tuple[int, ...], values: Floats | float) -> Case:
     """The case with some fields of some rows changed."""
     state = case.state.copy()
     state[np.ix_(rows, indices)] = values
     return Case(case.local_q, state)
-
-
-def fields_that_matter(case: Case, fails: Fails, domain: Domain) -> dict[str, float]:
-    """The fields of the first row whose change makes the violation vanish, with their values.
-
-    An absent element counts as a whole: its fields matter if the violation vanishes when it is there. So does
-    an element that is there, if none of its fields matters alone but its absence makes the violation vanish.
-    """
-    shared = bool((case.state == case.state[:1]).all())
-    rows = list(range(case.rows)) if shared else [0]
-    matter: set[int] = set()
-    for element in domain.elements:
-        if domain.is_absent(case.state[0], element):
-            alone = [i for i in element if domain.slots[i].absent is None]
-            if any(not fails(_with(case, rows, element, v)) for v in _present(element, domain)):
-                matter.update(element)
-        else:
-            alone = list(element)
-        found = {i for i in alone if _matters(case, rows, i, fails, domain)}
-        matter |= found
-        if not found and element in domain.optional and not domain.is_absent(case.state[0], element):
-            marks = tuple(i for i in element if domain.slots[i].absent is not None)
-            if not fails(_with(case, rows, marks, domain.absent[list(marks)])):
-                matter.update(marks)
-    return {domain.slots[i].name: float(case.state[0, i]) for i in sorted(matter)}
-
-
-def _present(element: tuple[int, ...], domain: Domain) -> list[Floats]:
-    at = list(element)
-    middle = (domain.low + domain.high) / 2
-    middle = np.where(domain.whole, np.floor(middle), middle).astype(np.float32)
-    return [domain.simplest[at], middle[at], domain.high[at]]
-
-
-def _matters(case: Case, rows: list[int], index: int, fails: Fails, domain: Domain) -> bool:
-    slot, now = domain.slots[index], float(case.state[0, index])
-    middle = (slot.low + slot.high) / 2
-    values = {slot.low, slot.high, float(np.floor(middle)) if slot.kind != "continuous" else middle, now + 1, now - 1}
-    return any(v != now and slot.low <= v <= slot.high and not fails(_with(case, rows, (index,), v)) for v in values)

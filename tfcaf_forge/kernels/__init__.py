@@ -20,7 +20,7 @@ _HOME = {
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - module attributes
     """Load torch only when a kernel is asked for."""
     if name in _HOME:
-        from importlib import import_module  # noqa: PLC0415
+        from importlib import import_module
 
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

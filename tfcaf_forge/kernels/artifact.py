@@ -138,13 +138,17 @@ def _check_seal(path: Path, metadata: dict[str, str], tensors: dict[str, torch.T
     if any(tensor.dtype not in _DTYPES for tensor in tensors.values()):
         raise KernelError(f"{path} holds a tensor of a type that no kernel has")
     if _seal(metadata, tensors) != metadata["seal"]:
-        raise KernelError(f"{path} was changed after it was written: its contents do not match their seal; export the kernel again")
+        raise KernelError(
+            f"{path} was changed after it was written: its contents do not match their seal; export the kernel again"
+        )
 
 
 def _check_pair(graph: OpGraph, manifest: Manifest) -> None:
     found = codec.digest(graph)
     if found != manifest.graph_digest:
-        raise KernelError(f"the graph's digest is {found[:12]}…, the manifest says {manifest.graph_digest[:12]}…; they do not belong together")
+        raise KernelError(
+            f"the graph's digest is {found[:12]}…, the manifest says {manifest.graph_digest[:12]}…; they do not belong together"
+        )
     sizes = (manifest.n_agents, manifest.state_size, len(manifest.layout))
     if sizes != (graph.n_agents, graph.state_size, graph.state_size) or manifest.affine != is_affine(graph):
         raise KernelError("the manifest describes another graph: agents, state fields or affinity differ")
@@ -175,12 +179,19 @@ def _with_constants(graph: OpGraph, tensors: dict[str, torch.Tensor]) -> OpGraph
         data = node.args[0] if node.op == "const" and node.args else None
         if isinstance(data, Data):
             tensor = left.pop(_name(index), None)
-            if tensor is None or tuple(tensor.shape) != data.shape or _DTYPES[tensor.dtype] != data.dtype or data.values:
+            if (
+                tensor is None
+                or tuple(tensor.shape) != data.shape
+                or _DTYPES[tensor.dtype] != data.dtype
+                or data.values
+            ):
                 raise GraphError("constant", f"node {index}: its constant is missing or of another type", index)
             node = Node(node.op, (Data(data.dtype, data.shape, _values(tensor)),), node.line)
         nodes.append(node)
     if left:
-        raise GraphError("constant", f"the file holds tensors that the graph does not use: {', '.join(sorted(left))[:80]}")
+        raise GraphError(
+            "constant", f"the file holds tensors that the graph does not use: {', '.join(sorted(left))[:80]}"
+        )
     return msgspec.structs.replace(graph, nodes=tuple(nodes))
 
 

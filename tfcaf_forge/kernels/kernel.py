@@ -107,12 +107,18 @@ class Kernel(nn.Module):
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         """Refuse pickling: a pickle runs code when it is loaded."""
-        raise KernelError("a kernel is not pickled, since loading a pickle runs code; keep its .safetensors file and load_kernel it")
+        raise KernelError(
+            "a kernel is not pickled, since loading a pickle runs code; keep its .safetensors file and load_kernel it"
+        )
 
     def _check(self, tensor: Tensor, width: int, what: str) -> None:
         if tensor.shape[-1:] != (width,):
-            raise KernelError(f"{what} has shape {tuple(tensor.shape)}; the last size must be {width} for the task {self.manifest.task}")
+            raise KernelError(
+                f"{what} has shape {tuple(tensor.shape)}; the last size must be {width} for the task {self.manifest.task}"
+            )
 
     def _check_affine(self, what: str) -> None:
         if not self.affine:
-            raise KernelError(f"{what}() exists only where Q_tot is affine in the local Q-values; differentiate forward() instead")
+            raise KernelError(
+                f"{what}() exists only where Q_tot is affine in the local Q-values; differentiate forward() instead"
+            )

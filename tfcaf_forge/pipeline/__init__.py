@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from tfcaf_forge.pipeline.trained import train
     from tfcaf_forge.pipeline.vet import Vetted, vet
 
-__all__ = ["Synthesis", "Vetted", "collect", "export", "load_task", "rank", "report", "synthesize", "task_names", "train", "vet"]
+__all__ = [
+    "Synthesis",
+    "Vetted",
+    "collect",
+    "export",
+    "load_task",
+    "rank",
+    "report",
+    "synthesize",
+    "task_names",
+    "train",
+    "vet",
+]
 
 _HOME = {
     "Synthesis": "synthesize",

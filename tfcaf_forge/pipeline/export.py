@@ -56,7 +56,7 @@ def export(run: Path, out: Path | None = None, *, candidate: int | None = None) 
 
 def write_kernel(store: Store, candidate: int, path: Path) -> str:
     """Write an accepted candidate's kernel; returns the file's SHA-256. Errors as in `export`."""
-    from tfcaf_forge.kernels.artifact import save_kernel  # noqa: PLC0415 - loads torch
+    from tfcaf_forge.kernels.artifact import save_kernel
 
     traced = store.read("traced", Traced, candidate)
     return save_kernel(path, _accepted(store, candidate, traced).graph, manifest_of(store, candidate))
@@ -84,7 +84,9 @@ def manifest_of(store: Store, candidate: int) -> Manifest:
         coder=proposal.coder,
         evidence_digest=evidence.digest,
         verdicts=tuple(
-            VerdictSummary(property_id=v.property_id, status=v.status, required=v.required, trials=v.trials, detail=v.detail)
+            VerdictSummary(
+                property_id=v.property_id, status=v.status, required=v.required, trials=v.trials, detail=v.detail
+            )
             for v in evidence.verdicts
         ),
         isolation=traced.isolation.active,
@@ -96,14 +98,18 @@ def manifest_of(store: Store, candidate: int) -> Manifest:
 def _winner(store: Store) -> int:
     ranking = store.read("ranking", Ranking)
     if ranking is None or ranking.winner is None:
-        raise InputError(f"{store.folder} has no winner; name an accepted candidate with --candidate, or resume the run")
+        raise InputError(
+            f"{store.folder} has no winner; name an accepted candidate with --candidate, or resume the run"
+        )
     return ranking.winner
 
 
 def _accepted(store: Store, candidate: int, traced: Traced | None) -> Traced:
     evidence = store.read("evidence", Evidence, candidate)
     if traced is None or evidence is None:
-        raise InputError(f"{store.folder} has no vetted candidate {candidate}; `forge report {store.folder}` lists them")
+        raise InputError(
+            f"{store.folder} has no vetted candidate {candidate}; `forge report {store.folder}` lists them"
+        )
     if not evidence.accepted:
         broken = ", ".join(v.property_id for v in evidence.verdicts if v.required and not v.holds)
         raise InputError(f"candidate {candidate} was not accepted ({broken}); only accepted candidates are exported")

@@ -57,8 +57,8 @@ def collect(
         TaskError, MissingExtra: the environment cannot be built.
         DatasetError: `out` exists.
     """
-    from tfcaf_forge.training.collect import collect as play  # noqa: PLC0415 - loads the environment
-    from tfcaf_forge.training.collect import default_mixture  # noqa: PLC0415
+    from tfcaf_forge.training.collect import collect as play
+    from tfcaf_forge.training.collect import default_mixture
 
     spec = load_task(task)
     behaviours = default_mixture(spec)
@@ -130,7 +130,7 @@ class _Graphs:
         return f"refuted: {', '.join(broken)}" if broken else traced.graph
 
     def _of_kernel(self, file: Path) -> OpGraph | str:
-        from tfcaf_forge.kernels.artifact import read_kernel  # noqa: PLC0415 - loads torch
+        from tfcaf_forge.kernels.artifact import read_kernel
 
         graph, manifest = read_kernel(file)
         if manifest.task_digest != self._task.digest:

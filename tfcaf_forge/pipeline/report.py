@@ -106,14 +106,23 @@ def task_reference(task: TaskSpec) -> str:
 
 
 def _catalogue(task: TaskSpec) -> dict[str, dict[str, str]]:
-    from tfcaf_forge.evidence.properties import catalogue  # noqa: PLC0415 - loads torch
+    from tfcaf_forge.evidence.properties import catalogue
 
-    return {p.id: {"title": p.title, "formula": p.formula, "tolerance": f"{p.tolerance:g}", "why": p.why, "hazard": p.hazard} for p in catalogue(task)}
+    return {
+        p.id: {
+            "title": p.title,
+            "formula": p.formula,
+            "tolerance": f"{p.tolerance:g}",
+            "why": p.why,
+            "hazard": p.hazard,
+        }
+        for p in catalogue(task)
+    }
 
 
 def _graph_text(traced: Traced, task: TaskSpec) -> str:
-    from tfcaf_forge.graph.printer import to_text  # noqa: PLC0415 - loads torch
-    from tfcaf_forge.graph.verify import verify  # noqa: PLC0415
+    from tfcaf_forge.graph.printer import to_text
+    from tfcaf_forge.graph.verify import verify
 
     return to_text(traced.graph, verify(traced.graph), task.names)
 

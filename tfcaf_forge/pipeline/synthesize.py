@@ -135,7 +135,7 @@ class Synthesis(Plain, frozen=True, kw_only=True):
         Raises:
             InputError: no candidate was accepted.
         """
-        from tfcaf_forge.kernels.artifact import load_kernel  # noqa: PLC0415 - loads torch
+        from tfcaf_forge.kernels.artifact import load_kernel
 
         if not self.kernel_path:
             raise InputError(f"no candidate was accepted, so there is no kernel; see {self.report_path}")
@@ -179,7 +179,7 @@ def synthesize(
         StoreError: the folder is in use, or holds a run with other settings.
         SandboxError: the sandbox failed; the run can be resumed.
     """
-    from tfcaf_forge.proposals.offline import OfflineCoder  # noqa: PLC0415 - only where it is the coder
+    from tfcaf_forge.proposals.offline import OfflineCoder
 
     spec = load_task(task)
     if rounds < 1 or candidates < 1:
@@ -246,7 +246,9 @@ class _Run:
             dataset = load_dataset(folder, self._task)
         else:
             wanted, seed = self._settings.episodes, self._settings.seed
-            dataset = collect(self._task, folder, episodes=wanted, seed=seed, progress=lambda d, t: self._notify(Collecting(d, t)))
+            dataset = collect(
+                self._task, folder, episodes=wanted, seed=seed, progress=lambda d, t: self._notify(Collecting(d, t))
+            )
         self._store.append("dataset", dataset.info)
         return dataset
 
@@ -286,7 +288,9 @@ class _Run:
     def _history(self) -> list[Attempt]:
         """What is known of every candidate that is done."""
         return [
-            Attempt(proposal=p, rejection=self._rejections.get(i), evidence=self._evidence.get(i), score=self._scores.get(i))
+            Attempt(
+                proposal=p, rejection=self._rejections.get(i), evidence=self._evidence.get(i), score=self._scores.get(i)
+            )
             for i, p in self._proposals.items()
             if i in self._rejections or i in self._evidence or i in self._duplicates
         ]

@@ -48,8 +48,8 @@ def train(
         StoreError: `out` holds a run with other settings.
         TrainingDiverged: the loss is not finite any more.
     """
-    from tfcaf_forge.training.config import TrainConfig  # noqa: PLC0415 - loads torch
-    from tfcaf_forge.training.trainer import train as run  # noqa: PLC0415
+    from tfcaf_forge.training.config import TrainConfig
+    from tfcaf_forge.training.trainer import train as run
 
     spec = load_task(task)
     settings = config or TrainConfig()
@@ -66,8 +66,8 @@ def make_mixer(mixer: str | Path, task: TaskSpec, config: TrainConfig, seed: int
         InputError: there is no such mixer.
         KernelError: the kernel's file was changed, or it is for another task.
     """
-    from tfcaf_forge.kernels.artifact import load_kernel  # noqa: PLC0415 - loads torch
-    from tfcaf_forge.training.mixers import QMIX, VDN, KernelMixer  # noqa: PLC0415
+    from tfcaf_forge.kernels.artifact import load_kernel
+    from tfcaf_forge.training.mixers import QMIX, VDN, KernelMixer
 
     name = str(mixer)
     if name == "vdn":

@@ -30,7 +30,9 @@ Probes = tuple[tuple[Floats, Floats], ...]
 
 _PROBE_ROWS = (1, 3, 16)
 """Batch sizes of the inputs on which graph and candidate must agree; 1 and two others than the tracer's."""
-FAITHFUL = "the traced graph agrees with the function's own run, in value and gradient, on 20 rows in batches of 1, 3 and 16"
+FAITHFUL = (
+    "the traced graph agrees with the function's own run, in value and gradient, on 20 rows in batches of 1, 3 and 16"
+)
 
 
 class Vetted(Plain, frozen=True, kw_only=True):
@@ -81,8 +83,8 @@ class Examiner:
 
     def examine(self, traced: Traced, *, only: Sequence[str] | None = None, cases: Sequence[Case] = ()) -> Evidence:
         """The verdicts on a graph."""
-        from tfcaf_forge.evidence.examine import examine  # noqa: PLC0415 - loads torch and hypothesis
-        from tfcaf_forge.evidence.subject import Subject  # noqa: PLC0415
+        from tfcaf_forge.evidence.examine import examine
+        from tfcaf_forge.evidence.subject import Subject
 
         return examine(
             Subject(traced.graph, self.task),
@@ -147,7 +149,7 @@ def _vet(proposal: Proposal, examiner: Examiner, only: Sequence[str] | None, cas
 
 def probes(task: TaskSpec, seed: int) -> Probes:
     """Inputs for the sandbox, drawn over the task's declared ranges."""
-    from tfcaf_forge.evidence.domain import sample_local_q, sample_states  # noqa: PLC0415 - siblings meet here
+    from tfcaf_forge.evidence.domain import sample_local_q, sample_states
 
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0x70726F62]))
     return tuple((sample_local_q(task, rows, rng), sample_states(task, rows, rng)) for rows in _PROBE_ROWS)

@@ -58,7 +58,9 @@ class Bench:
         """
         episodes = dataset.episodes
         if episodes.n_episodes < _LEAST_EPISODES:
-            raise DatasetError(f"{dataset.path} has {episodes.n_episodes} episodes; ranking needs at least {_LEAST_EPISODES}")
+            raise DatasetError(
+                f"{dataset.path} has {episodes.n_episodes} episodes; ranking needs at least {_LEAST_EPISODES}"
+            )
         rows = episodes.transitions()
         returns = discounted_returns(episodes.reward, episodes.valid, task.gamma)
         target = returns[rows.episode, rows.step].astype(np.float64)
@@ -76,7 +78,7 @@ class Bench:
 
 def mixing_of(graph: OpGraph, state: Floats) -> Mixing:
     """Credit and bias of a verified graph on replayed states; where it is not affine, at zero local Q-values."""
-    from tfcaf_forge.graph.interpret import evaluate  # noqa: PLC0415 - torch is loaded only when a graph is run
+    from tfcaf_forge.graph.interpret import evaluate
 
     zeros = np.zeros((len(state), graph.n_agents), np.float32)
     bias, credit = evaluate(graph, zeros, np.ascontiguousarray(state))

@@ -116,7 +116,9 @@ class LocalWorker:
         """The worker itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close it."""
         self.close()
 
@@ -181,7 +183,7 @@ def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
 
 def _environment() -> dict[str, str]:
     """What the warm process needs and nothing else: no key, no path of the user."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     return {**threads, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
 
 

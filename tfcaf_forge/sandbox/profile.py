@@ -54,7 +54,9 @@ def load_profile(name: str = "default") -> Profile:
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.toml")))
-        raise ConfigError(f"there is no sandbox profile {name!r}; choose one of {known}, or give a path to a .toml file")
+        raise ConfigError(
+            f"there is no sandbox profile {name!r}; choose one of {known}, or give a path to a .toml file"
+        )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
@@ -67,6 +69,8 @@ def load_profile(name: str = "default") -> Profile:
 def _check(profile: Profile, path: Path) -> None:
     limits = profile.limits
     if not 0.1 <= limits.wall_seconds <= 600 or limits.cpu_seconds < 1 or limits.memory_bytes < 1 << 26:
-        raise ConfigError(f"{path}: limits out of range; wall_seconds 0.1 to 600, cpu_seconds >= 1, memory_bytes >= 64 MiB")
+        raise ConfigError(
+            f"{path}: limits out of range; wall_seconds 0.1 to 600, cpu_seconds >= 1, memory_bytes >= 64 MiB"
+        )
     if profile.worker.renew_after < 1 or profile.worker.start_seconds <= 0:
         raise ConfigError(f"{path}: renew_after must be at least 1 and start_seconds above 0")

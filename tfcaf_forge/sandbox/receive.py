@@ -59,7 +59,9 @@ class _Rejected(Plain, frozen=True, kw_only=True):
     line: int | None
 
 
-def receive(body: bytes, fate: str, contract: Contract, probes: Sequence[tuple[FloatArray, FloatArray]]) -> OpGraph | Rejection:
+def receive(
+    body: bytes, fate: str, contract: Contract, probes: Sequence[tuple[FloatArray, FloatArray]]
+) -> OpGraph | Rejection:
     """Judge what came back from the sandbox.
 
     Args:
@@ -79,14 +81,18 @@ def receive(body: bytes, fate: str, contract: Contract, probes: Sequence[tuple[F
             return _rejection(msgspec.convert(message, _Rejected))
         traced = msgspec.convert(message, _Traced)
     except (WireError, msgspec.ValidationError, RecursionError) as fault:
-        return Rejection(stage="receive", code="malformed", message=f"the sandbox's answer is malformed: {str(fault)[:200]}")
+        return Rejection(
+            stage="receive", code="malformed", message=f"the sandbox's answer is malformed: {str(fault)[:200]}"
+        )
     return _check(traced, contract, probes)
 
 
 def _check(traced: _Traced, contract: Contract, probes: Sequence[tuple[FloatArray, FloatArray]]) -> OpGraph | Rejection:
     graph = traced.graph
     if (graph.n_agents, graph.state_size) != (contract.n_agents, contract.state_size):
-        return Rejection(stage="verify", code="contract", message="the graph is for another number of agents or state fields")
+        return Rejection(
+            stage="verify", code="contract", message="the graph is for another number of agents or state fields"
+        )
     try:
         found = verify.verify(graph)
     except GraphError as fault:
@@ -95,9 +101,11 @@ def _check(traced: _Traced, contract: Contract, probes: Sequence[tuple[FloatArra
     return _unfaithful(clean, traced.eager, probes) or clean
 
 
-def _unfaithful(graph: OpGraph, eager: Sequence[Eager], probes: Sequence[tuple[FloatArray, FloatArray]]) -> Rejection | None:
+def _unfaithful(
+    graph: OpGraph, eager: Sequence[Eager], probes: Sequence[tuple[FloatArray, FloatArray]]
+) -> Rejection | None:
     """Compare the graph with the candidate's own run, in value and in gradient."""
-    from tfcaf_forge.graph import interpret  # noqa: PLC0415 - torch is loaded only when a graph is run
+    from tfcaf_forge.graph import interpret
 
     if len(eager) != len(probes):
         return Rejection(stage="receive", code="malformed", message="the sandbox answered another number of probes")
@@ -110,7 +118,9 @@ def _unfaithful(graph: OpGraph, eager: Sequence[Eager], probes: Sequence[tuple[F
             computed = interpret.evaluate(graph, local_q, state)
         except (RuntimeError, IndexError, ValueError) as fault:
             text = (str(fault).splitlines() or [""])[0][:200]
-            return Rejection(stage="faithfulness", code="run", message=f"the graph cannot be run on {len(state)} rows: {text}")
+            return Rejection(
+                stage="faithfulness", code="run", message=f"the graph cannot be run on {len(state)} rows: {text}"
+            )
         for what, said, made in zip(("Q_tot", "credit"), claimed, computed, strict=True):
             if said.shape != made.shape or not np.allclose(said, made, RELATIVE, ABSOLUTE, equal_nan=True):
                 return _disagreement(what, number, len(state), said, made)
@@ -134,7 +144,9 @@ def _rejection(said: _Rejected) -> Rejection:
     stage = cast(Stage, said.stage) if said.stage in _STAGES else "run"
     line = said.line if said.line is not None and 0 < said.line < 100_000 else None
     where = Where(line=line) if line is not None else None
-    return Rejection(stage=stage, code=_printable(said.code, 40), message=_printable(said.message, _MAX_TEXT), where=where)
+    return Rejection(
+        stage=stage, code=_printable(said.code, 40), message=_printable(said.message, _MAX_TEXT), where=where
+    )
 
 
 def _ended(fate: str) -> Rejection:
@@ -142,7 +154,9 @@ def _ended(fate: str) -> Rejection:
         text = "it ran past its time limit and was killed; use fewer loop steps"
         return Rejection(stage="limit", code="time-limit", message=text)
     _, _, number = fate.partition(":")
-    text = f"its process ended without an answer (status {_printable(number, 8)}): out of memory, or a forbidden operation"
+    text = (
+        f"its process ended without an answer (status {_printable(number, 8)}): out of memory, or a forbidden operation"
+    )
     return Rejection(stage="limit", code="crash", message=text)
 
 
@@ -155,4 +169,3 @@ def _where_of(graph: OpGraph, node: int | None) -> Where | None:
 
 def _printable(text: str, most: int) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)[:most]
-
