@@ -13,7 +13,7 @@ from tfcaf_forge.evidence.case import Case
 from tfcaf_forge.evidence.subject import FAULTS, Subject
 from tfcaf_forge.graph.batch import first_mixing
 from tfcaf_forge.graph.interpret import Values
-from tfcaf_forge.graph.opgraph import Node, Ref
+from tfcaf_forge.graph.opgraph import FIRST_NODE, Node, Ref
 from tfcaf_forge.graph.ops import TABLE
 
 _SHAPE_ONLY = frozenset({"unsqueeze", "squeeze", "permute", "transpose", "select", "slice", "view", "expand"})
@@ -35,6 +35,8 @@ def _non_finite(subject: Subject, case: Case) -> int | None:
     """From the output towards the inputs, along values that are not finite, to the one that became so."""
     values = subject.program.values(torch.from_numpy(case.local_q), torch.from_numpy(case.state))
     ref = subject.graph.output
+    if not _is_bad(values, ref):
+        return None
     while (node := subject.graph.node_of(ref)) is not None:
         source = next((r for r in node.refs() if _is_bad(values, r)), None)
         if source is None:
@@ -59,15 +61,19 @@ def _negative(subject: Subject, case: Case) -> int | None:
 
 
 def _flip(subject: Subject, case: Case, is_bad: Callable[[torch.Tensor], bool]) -> int | None:
-    """Walk back from the output; the first node whose own gradient is good and whose input's is bad."""
+    """The node whose own gradient is good and whose argument's is bad.
+
+    Walk back from the output; of the nodes that read local_q itself, whose gradient is a sum over all of them, the
+    earliest is the best guess.
+    """
     grads, values = _gradients(subject, case)
-    for index in reversed(range(len(subject.graph.nodes))):
-        node, own = subject.graph.nodes[index], grads.get(Ref(index + 2))
-        if own is None or is_bad(own):
-            continue
-        turned = [r for r in node.refs() if (g := grads.get(r)) is not None and is_bad(g)]
-        if turned:
-            return _factor_line(subject, node, turned[0], values) or node.line
+    nodes = list(enumerate(subject.graph.nodes, start=FIRST_NODE))
+    good = [node for value, node in nodes if (own := grads.get(Ref(value))) is not None and not is_bad(own)]
+    inner = [(node, ref) for node in reversed(good) for ref in node.refs() if ref.id >= FIRST_NODE]
+    outer = [(node, ref) for node in good for ref in node.refs() if ref.id < FIRST_NODE]
+    for node, ref in (*inner, *outer):
+        if ref in grads and is_bad(grads[ref]):
+            return _factor_line(subject, node, ref, values) or node.line
     return None
 
 

@@ -6,6 +6,7 @@ until nothing moves.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -94,6 +95,9 @@ def _plainer_state(case: Case, fails: Fails, domain: Domain) -> Case:
             case = _plainer_element(case, rows, element, fails, domain)
             for index in element:
                 case = _plainer_field(case, rows, index, fails, domain)
+        for group in domain.twins:
+            for pair in itertools.combinations(group, 2):
+                case = _plainer_pair(case, rows, pair, fails, domain)
     return case
 
 
@@ -115,6 +119,20 @@ def _plainer_field(case: Case, rows: list[int], index: int, fails: Fails, domain
     values = _whole_values(plain, now) if slot.kind != "continuous" else _decimal_values(plain, now)
     for value in values:
         if slot.low <= value <= slot.high and fails(changed := with_fields(case, rows, (index,), value)):
+            return changed
+    return case
+
+
+def _plainer_pair(case: Case, rows: list[int], pair: tuple[int, int], fails: Fails, domain: Domain) -> Case:
+    """Two fields of one name, moved together by as much as their ranges allow: what matters may be their difference."""
+    at = list(pair)
+    now, plain = case.state[rows[0], at], domain.simplest[at]
+    present = (now >= domain.low[at]).all() and (now <= domain.high[at]).all()
+    if not present or (now <= plain).any() or not domain.whole[at].all():
+        return case
+    most = min(int((now - plain).min()), _SCAN)
+    for distance in range(most, 0, -1):
+        if fails(changed := with_fields(case, rows, pair, now - distance)):
             return changed
     return case
 

@@ -178,6 +178,8 @@ def draw(strategy: SearchStrategy[Case], count: int, seed: int | None, visit: Vi
         visit: called with each case.
         climb: let Hypothesis move towards larger amounts.
     """
+    if count == 0:
+        return
     phases = (Phase.generate, Phase.target) if climb else (Phase.generate,)
 
     def body(case: Case) -> None:

@@ -12,12 +12,18 @@ def _measure(subject: Subject, case: Case) -> Finding:
     try:
         subject.at(case)
     except RunFault as fault:
-        return Finding(1.0, f"a batch of {case.rows} fails: {fault}", 0, tuple(range(1, case.rows)))
+        alone = next((found for row in range(case.rows) if (found := _alone(subject, case, row))), None)
+        return alone or Finding(1.0, f"a batch of {case.rows} fails: {fault}", 0, tuple(range(1, case.rows)))
+    return _alone(subject, case, 0) or Finding(-1.0)
+
+
+def _alone(subject: Subject, case: Case, row: int) -> Finding | None:
+    """One row as a batch of its own."""
     try:
-        subject.values(case.take([0]))
+        subject.values(case.take([row]))
     except RunFault as fault:
-        return Finding(1.0, f"a batch of 1 fails: {fault}")
-    return Finding(-1.0)
+        return Finding(1.0, f"a batch of 1 fails: {fault}", row)
+    return None
 
 
 CONTRACT = Property(

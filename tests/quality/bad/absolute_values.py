@@ -1,0 +1,6 @@
+# task: lbf-8x8-2p-2f-coop
+# breaks: monotone
+
+
+def tfcaf(local_q, state):
+    return torch.abs(local_q).sum(dim=1, keepdim=True)

@@ -1,0 +1,8 @@
+# task: matrix-climbing
+# breaks: monotone
+# shows: last_action[0] = 2
+
+
+def tfcaf(local_q, state):
+    weights = 1.0 - state[:, 1:3]
+    return (local_q * weights).sum(dim=1, keepdim=True)

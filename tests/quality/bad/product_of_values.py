@@ -1,0 +1,7 @@
+# task: lbf-8x8-2p-2f-coop
+# breaks: monotone
+# shows: anywhere
+
+
+def tfcaf(local_q, state):
+    return local_q[:, 0:1] * local_q[:, 1:2]

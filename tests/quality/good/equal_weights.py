@@ -1,0 +1,5 @@
+# task: lbf-8x8-2p-2f-coop
+
+
+def tfcaf(local_q, state):
+    return local_q.sum(dim=1, keepdim=True)
