@@ -41,8 +41,13 @@ def _options(
     del version
 
 
-for verb in (synthesize.synthesize, vet.vet, collect.collect, rank.rank, export.export, train.train, report.report):
-    app.command(epilog=verb.__annotations__.pop("epilog", None))(verb)
+app.command(epilog=synthesize.EPILOG)(synthesize.synthesize)
+app.command(epilog=vet.EPILOG)(vet.vet)
+app.command(epilog=collect.EPILOG)(collect.collect)
+app.command(epilog=rank.EPILOG)(rank.rank)
+app.command(epilog=export.EPILOG)(export.export)
+app.command(epilog=train.EPILOG)(train.train)
+app.command(epilog=report.EPILOG)(report.report)
 app.add_typer(task.app, name="task")
 
 

@@ -44,6 +44,3 @@ def collect(
         print_json({"schema": 1, **facts})
     else:
         print_facts(stdout(), {name.replace("_", " "): str(value) for name, value in facts.items()})
-
-
-collect.__annotations__["epilog"] = EPILOG

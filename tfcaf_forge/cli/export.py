@@ -45,6 +45,3 @@ def export(
             stdout(),
             {"kernel": made.path, "candidate": str(made.candidate), "sha256": made.sha256, "graph": made.graph_digest},
         )
-
-
-export.__annotations__["epilog"] = EPILOG

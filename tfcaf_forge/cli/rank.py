@@ -88,6 +88,3 @@ def _row(place: str, score: Score, name: str) -> dict[str, Any]:
         "starved": f"{100 * score.starved:.1f} %",
         "file": name,
     }
-
-
-rank.__annotations__["epilog"] = EPILOG

@@ -27,6 +27,3 @@ def report(
         print_json({"schema": 1, **facts})
     else:
         print_facts(stdout(), facts)
-
-
-report.__annotations__["epilog"] = EPILOG

@@ -183,6 +183,3 @@ def _as_json(result: Synthesis, rows: list[dict[str, str]]) -> dict[str, Any]:
     from tfcaf_forge.records.base import to_builtins
 
     return {"schema": 1, **to_builtins(result), "candidates": rows}
-
-
-synthesize.__annotations__["epilog"] = EPILOG

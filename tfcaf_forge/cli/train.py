@@ -121,6 +121,3 @@ def _print(result: TrainingResult) -> None:
     if result.status == "stopped":
         facts["stopped"] = f"after {result.steps:,} steps; repeat the same command to go on"
     print_facts(stdout(), facts)
-
-
-train.__annotations__["epilog"] = EPILOG

@@ -141,6 +141,3 @@ def _again(found: Vetted, file: Path, name: str) -> dict[str, str]:
             case = verdict.counterexample.case
             return {"again": f"forge vet {file} --task {name} --only {verdict.property_id} --case {case}"}
     return {}
-
-
-vet.__annotations__["epilog"] = EPILOG

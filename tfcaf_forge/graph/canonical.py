@@ -16,7 +16,9 @@ from tfcaf_forge.graph.opgraph import FIRST_NODE, Node, OpGraph, Ref, Type
 Types = Sequence[tuple[Type, ...]]
 
 _SAME_VALUE = frozenset({"clone", "alias", "lift_fresh", "lift_fresh_copy"})
-_SHAPE_ONLY = frozenset({"view", "_unsafe_view", "expand", "permute", "squeeze.dim", "squeeze", "slice.Tensor", "repeat"})
+_SHAPE_ONLY = frozenset(
+    {"view", "_unsafe_view", "expand", "permute", "squeeze.dim", "squeeze", "slice.Tensor", "repeat"}
+)
 
 
 def canonical(graph: OpGraph, types: Types) -> tuple[OpGraph, tuple[tuple[Type, ...], ...]]:
@@ -96,4 +98,3 @@ def _depth_first(graph: OpGraph) -> list[int]:
         needs = [ref.id for ref in graph.nodes[value - FIRST_NODE].refs() if ref.id not in done]
         stack.extend((need, False) for need in reversed(needs))
     return order
-

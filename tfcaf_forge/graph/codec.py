@@ -10,6 +10,7 @@ import msgspec
 from tfcaf_forge.errors import GraphError
 from tfcaf_forge.graph.opgraph import OpGraph
 
+
 def encode(graph: OpGraph) -> bytes:
     """The graph as JSON, with the source lines."""
     return msgspec.json.encode(graph)

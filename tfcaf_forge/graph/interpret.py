@@ -58,8 +58,7 @@ def evaluate(graph: OpGraph, local_q: FloatArray, state: FloatArray) -> tuple[Fl
     q_tot = run(graph, leaf, torch.from_numpy(state.copy()))
     gradient = torch.zeros_like(leaf)
     if q_tot.requires_grad:
-        (found,) = torch.autograd.grad(q_tot.sum(), leaf, allow_unused=True)
-        gradient = gradient if found is None else found
+        (gradient,) = torch.autograd.grad(q_tot.sum(), leaf)
     return q_tot.detach().numpy(), gradient.numpy()
 
 

@@ -71,7 +71,8 @@ def explained_by_episode(mixing: Mixing, phi: Floats, target: Doubles, episode: 
         error[rows] = aim[rows] - design[rows] @ weights
         spread[rows] = target[rows] - target[~rows].mean()
     count = int(episode.max()) + 1
-    return np.bincount(episode, error**2, count), np.bincount(episode, spread**2, count)
+    errors = np.bincount(episode, error**2, count).astype(np.float64)
+    return errors, np.bincount(episode, spread**2, count).astype(np.float64)
 
 
 def _design(mixing: Mixing, phi: Floats) -> Floats:
@@ -94,4 +95,4 @@ def _by_fold(design: Floats, aim: Doubles, fold: Ints) -> tuple[list[Doubles], l
 
 def _ridge(gram: Doubles, moment: Doubles) -> Doubles:
     penalty = RIDGE * float(np.trace(gram)) / len(gram)
-    return np.linalg.solve(gram + penalty * np.eye(len(gram)), moment)
+    return np.linalg.solve(gram + penalty * np.eye(len(gram)), moment).astype(np.float64)
