@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 Reals = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Flags = NDArray[np.bool_] | np.bool_ | bool
 Move = Callable[[NDArray[Any]], NDArray[Any]]
 
 INF = math.inf
@@ -103,7 +104,7 @@ def above(x: Reals) -> Reals:
     return np.where(under, np.nextafter(near, _POS), near).astype(np.float64) if under.any() else back
 
 
-def make(lo: Reals, hi: Reals, nan: Mask | bool, whole: Mask | bool = False) -> Val:
+def make(lo: Reals, hi: Reals, nan: Flags, whole: Flags = False) -> Val:
     """A float32 value from bounds in float64: rounded outward, with 0 where subnormals are."""
     lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
     lo = below(np.where(np.isnan(lo), -INF, lo))
@@ -120,7 +121,7 @@ def make_int(lo: Reals, hi: Reals) -> Val:
     return raw(np.where(wraps, -INT_TOP, lo), np.where(wraps, INT_TOP, hi), False, True)
 
 
-def raw(lo: Reals, hi: Reals, nan: Mask | bool, whole: Mask | bool) -> Val:
+def raw(lo: Reals, hi: Reals, nan: Flags, whole: Flags) -> Val:
     """A value whose bounds need no rounding."""
     shape = lo.shape if lo.shape == hi.shape else np.broadcast_shapes(lo.shape, hi.shape)
     fill = np.broadcast_to
@@ -149,9 +150,9 @@ def top(shape: tuple[int, ...], dtype: str = "float") -> Val:
     return raw(np.full(shape, -INF), np.full(shape, INF), True, False)
 
 
-def truth(can_fail: Mask, can_hold: Mask) -> Val:
+def truth(can_fail: Flags, can_hold: Flags) -> Val:
     """A bool tensor from the elements that may be False and those that may be True."""
-    return raw((~can_fail).astype(np.float64), can_hold.astype(np.float64), False, True)
+    return raw(np.asarray(np.logical_not(can_fail), np.float64), np.asarray(can_hold, np.float64), False, True)
 
 
 def as_float(value: Val, dtype: str) -> Val:

@@ -183,5 +183,3 @@ def _next(x: Reals, whole: Mask, *, up: bool) -> Reals:
     beyond = np.nextafter(x.astype(np.float32), np.float32(INF if up else -INF)).astype(np.float64)
     step = np.where(np.abs(x) < EXACT, np.floor(x) + 1.0 if up else np.ceil(x) - 1.0, beyond)
     return np.where(whole, step, beyond)
-
-

@@ -212,9 +212,7 @@ def _scaled(run: Run, big: Ref, value: Arg, factor: Arg, depth: int) -> Mask:
     if not isinstance(value, Ref):
         return _never(run)
     f: Val = run.value(factor) if isinstance(factor, Ref) else number(factor)
-    small = (
-        ~run.per_cell(f.hi > 1.0, run.type_of(factor)) if isinstance(factor, Ref) else bool((f.hi <= 1.0).all())
-    )
+    small = ~run.per_cell(f.hi > 1.0, run.type_of(factor)) if isinstance(factor, Ref) else bool((f.hi <= 1.0).all())
     return nonnegative(run, value) & small & at_least(run, big, value, depth)
 
 

@@ -32,6 +32,7 @@ class Run:
         broken: cells in which an operation may raise (an index out of range, an integer division by zero).
         broken_at: the first such node.
         origins: nodes that may make a NaN or an infinity out of finite arguments, in order.
+        lost: nodes whose rule gave up; their outputs are unknown.
         rules: the rule of every operation.
         orders: what `relations` has found out so far.
     """
@@ -44,6 +45,7 @@ class Run:
     broken: Mask
     broken_at: int | None = None
     origins: list[int] = field(default_factory=list[int])
+    lost: list[int] = field(default_factory=list[int])
     rules: Mapping[str, Rule] = field(default_factory=dict[str, "Rule"])
     orders: dict[tuple[Ref, Ref], Mask] = field(default_factory=dict[tuple[Ref, Ref], Mask])
 
@@ -73,7 +75,7 @@ class Run:
         full = np.broadcast_to(mask, self.shape(kind))
         if not batch:
             return np.full(self.cells, bool(full.any()))
-        return full.any(axis=tuple(i for i in range(full.ndim) if i != batch[0]))
+        return np.asarray(full.any(axis=tuple(i for i in range(full.ndim) if i != batch[0])), np.bool_)
 
     def fail(self, node: int, mask: Mask, kind: Type) -> None:
         """Note that a node may raise where the mask holds."""

@@ -52,7 +52,9 @@ def rsub(site: Site) -> Out:
 def mul(site: Site) -> Out:
     """self * other; a square where both are one value."""
     if site.dtype == "bool":
-        return (raw(site.val("self").lo * site.val("other").lo, site.val("self").hi * site.val("other").hi, False, True),)
+        return (
+            raw(site.val("self").lo * site.val("other").lo, site.val("self").hi * site.val("other").hi, False, True),
+        )
     if site.dtype == "int":
         a, b = site.val("self"), site.val("other")
         return (_int_corners(a, b, np.multiply),)

@@ -134,7 +134,11 @@ def masked_fill(site: Site) -> Out:
 
 
 RULES: dict[str, Callable[[Site], Out]] = {
-    **{f"{name}.{kind}": compare(name) for name in ("eq", "ne", "lt", "le", "gt", "ge") for kind in ("Tensor", "Scalar")},
+    **{
+        f"{name}.{kind}": compare(name)
+        for name in ("eq", "ne", "lt", "le", "gt", "ge")
+        for kind in ("Tensor", "Scalar")
+    },
     "logical_and": logical(np.logical_and),
     "logical_or": logical(np.logical_or),
     "logical_xor": logical_xor,

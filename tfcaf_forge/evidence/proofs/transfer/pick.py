@@ -205,4 +205,3 @@ RULES: dict[str, Callable[[Site], Out]] = {
     "select_scatter": placed,
     "slice_scatter": placed,
 }
-

@@ -73,7 +73,9 @@ def extreme(largest: bool) -> Callable[[Site], Out]:
         f = np.max if largest else np.min
         keep = site.keepdim
         nan, whole = a.nan.any(axis=axes, keepdims=keep), a.whole.all(axis=axes, keepdims=keep)
-        value = raw(np.asarray(f(a.lo, axis=axes, keepdims=keep)), np.asarray(f(a.hi, axis=axes, keepdims=keep)), nan, whole)
+        value = raw(
+            np.asarray(f(a.lo, axis=axes, keepdims=keep)), np.asarray(f(a.hi, axis=axes, keepdims=keep)), nan, whole
+        )
         if len(site.kinds) == 1:
             return (value,)
         n = site.count(axes)
@@ -130,7 +132,14 @@ def norm(site: Site) -> Out:
     if p == 1.0:
         return (arith.total(a, axes, keepdims=keep),)
     if p == INF:
-        return (raw(a.lo.max(axis=axes, keepdims=keep), a.hi.max(axis=axes, keepdims=keep), a.nan.any(axes, keepdims=keep), False),)
+        return (
+            raw(
+                a.lo.max(axis=axes, keepdims=keep),
+                a.hi.max(axis=axes, keepdims=keep),
+                a.nan.any(axes, keepdims=keep),
+                False,
+            ),
+        )
     nan = a.nan.any(axis=axes, keepdims=keep)
     if p != 2.0:
         return (top(nan.shape),)
@@ -146,7 +155,9 @@ def logsumexp(site: Site) -> Out:
     """log(sum exp): increasing in every term; the largest is taken out first, so nothing overflows."""
     a, axes, keep = site.flt("self"), site.axes(), site.keepdim
     lo, hi = _log_sum(a.lo, axes), _log_sum(a.hi, axes)
-    slack = (np.maximum(np.abs(lo), np.abs(hi)) * 8 + a.size.max(axis=axes, keepdims=True) * 4 + site.count(axes) + 16) * EPS
+    slack = (
+        np.maximum(np.abs(lo), np.abs(hi)) * 8 + a.size.max(axis=axes, keepdims=True) * 4 + site.count(axes) + 16
+    ) * EPS
     wild = np.isinf(a.size).any(axis=axes, keepdims=True)
     nan = a.nan.any(axis=axes, keepdims=True)
     out = make(np.where(wild, -INF, lo - slack), np.where(wild, INF, hi + slack), nan)
@@ -316,4 +327,3 @@ RULES: dict[str, Callable[[Site], Out]] = {
     "topk": topk,
     **dict.fromkeys(("mm", "bmm", "mv", "dot"), matmul),
 }
-

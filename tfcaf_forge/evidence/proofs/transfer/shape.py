@@ -40,7 +40,10 @@ def _expand(site: Site) -> Move:
 
 
 def _repeat(site: Site) -> Move:
-    times = [site.run.cells if isinstance(t, BatchDim) else int(cast(int, t)) for t in cast(tuple[Any, ...], site.arg("repeats"))]
+    times = [
+        site.run.cells if isinstance(t, BatchDim) else int(cast(int, t))
+        for t in cast(tuple[Any, ...], site.arg("repeats"))
+    ]
     return lambda x: np.tile(x, times)
 
 
@@ -98,9 +101,7 @@ def _unbind(site: Site) -> Callable[[Array], list[Array]]:
 
 
 _MOVERS: dict[str, Callable[[Site], Callable[[Array], list[Array]]]] = {
-    **dict.fromkeys(
-        ("view", "_unsafe_view", "unsqueeze", "squeeze", "squeeze.dim", "squeeze.dims"), _one(_view)
-    ),
+    **dict.fromkeys(("view", "_unsafe_view", "unsqueeze", "squeeze", "squeeze.dim", "squeeze.dims"), _one(_view)),
     "expand": _one(_expand),
     "repeat": _one(_repeat),
     "permute": _one(_permute),
@@ -178,9 +179,7 @@ def triangle(site: Site) -> Out:
     """tril and triu: zero beyond a diagonal."""
     value, keep = site.val("self"), np.tril if site.op == "tril" else np.triu
     mask = keep(np.ones(value.shape[-2:], np.bool_), site.int("diagonal"))
-    return (
-        raw(np.where(mask, value.lo, 0.0), np.where(mask, value.hi, 0.0), value.nan & mask, value.whole | ~mask),
-    )
+    return (raw(np.where(mask, value.lo, 0.0), np.where(mask, value.hi, 0.0), value.nan & mask, value.whole | ~mask),)
 
 
 def filled(site: Site) -> Out:
@@ -216,7 +215,8 @@ def const(site: Site) -> Out:
 
 def eye(site: Site) -> Out:
     """Ones on the diagonal."""
-    x = np.eye(*site.shape)
+    rows, columns = site.shape
+    x = np.eye(rows, columns)
     return (raw(x, x, False, True),)
 
 

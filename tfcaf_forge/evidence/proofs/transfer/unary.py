@@ -100,7 +100,9 @@ def silu(a: Val) -> Val:
 
 def gelu(a: Val) -> Val:
     """x Phi(x): decreases to -0.16997 at -0.7518, then increases."""
-    return _dip(a, lambda x: np.where(x < -40.0, 0.0, x * 0.5 * (1.0 + erf_of(np.maximum(x, -40.0) / math.sqrt(2.0)))), -0.16998)
+    return _dip(
+        a, lambda x: np.where(x < -40.0, 0.0, x * 0.5 * (1.0 + erf_of(np.maximum(x, -40.0) / math.sqrt(2.0)))), -0.16998
+    )
 
 
 def _dip(a: Val, f: Callable[[Reals], Reals], least: float) -> Val:

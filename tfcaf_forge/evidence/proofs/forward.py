@@ -1,0 +1,83 @@
+"""One pass over a graph on abstract inputs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfcaf_forge.evidence.proofs.domains import INF, Val, top
+from tfcaf_forge.evidence.proofs.site import Run, Site, Types
+from tfcaf_forge.evidence.proofs.transfer import TRANSFER
+from tfcaf_forge.graph.opgraph import FIRST_NODE, OpGraph
+
+_MADE_ON_PURPOSE = ("const", "full", "full_like", "new_full", "scalar_tensor", "masked_fill.Scalar", "where.self")
+"""Operations that may hold an infinity because somebody wrote one."""
+
+
+class OutOfTimeError(Exception):
+    """The time budget is spent; caught in `prove`."""
+
+
+def interpret(
+    graph: OpGraph,
+    types: Types,
+    local_q: Val,
+    state: Val,
+    *,
+    keep: Sequence[bool],
+    same: list[int],
+    deadline: float = INF,
+) -> Run:
+    """The abstract value of everything that the output needs.
+
+    Args:
+        local_q: [cells, N].
+        state: [cells, S].
+        keep: which values to compute.
+        same: the first equal of every value.
+        deadline: when to stop, on the clock of `time.perf_counter`.
+
+    Raises:
+        OutOfTimeError: past the deadline.
+    """
+    cells = local_q.shape[0]
+    run = Run(graph, types, cells, [(local_q,), (state,)], same, np.zeros(cells, np.bool_), rules=TRANSFER)
+    for index in range(len(graph.nodes)):
+        value = index + FIRST_NODE
+        if not keep[value]:
+            run.values.append(())
+        elif same[value] != value and run.values[same[value]]:
+            run.values.append(run.values[same[value]])
+        else:
+            run.values.append(_outputs(run, index))
+            _note_origin(run, index)
+        if time.perf_counter() > deadline:
+            raise OutOfTimeError
+    return run
+
+
+def _outputs(run: Run, index: int) -> tuple[Val, ...]:
+    """A node's outputs; unknown where there is no rule, or where the rule cannot deal with the arguments."""
+    site = Site(run, run.graph.nodes[index], index)
+    rule = TRANSFER.get(site.op)
+    shapes = [run.shape(kind) for kind in site.kinds]
+    if rule is not None:
+        try:
+            outs = rule(site)
+        except (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, OverflowError, MemoryError):
+            outs = ()
+        if len(outs) == len(shapes) and all(out.shape == shape for out, shape in zip(outs, shapes, strict=True)):
+            return outs
+        run.lost.append(index)
+    return tuple(top(shape, kind.dtype) for shape, kind in zip(shapes, site.kinds, strict=True))
+
+
+def _note_origin(run: Run, index: int) -> None:
+    """Remember a node whose arguments are finite numbers and whose result may not be one."""
+    node = run.graph.nodes[index]
+    if node.op in _MADE_ON_PURPOSE or not any(out.hazard.any() for out in run.values[-1]):
+        return
+    if not any(run.value(ref).hazard.any() for ref in node.refs()):
+        run.origins.append(index)
