@@ -19,6 +19,7 @@ from tfcaf_forge.evidence.proven import Proven, is_proved, proofs_of
 from tfcaf_forge.evidence.reduce import reduce
 from tfcaf_forge.evidence.subject import RunFault, Subject
 from tfcaf_forge.evidence.trial import Outcome, Trial, explore
+from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.records.verdict import Counterexample, Evidence, Status, Verdict
 
 FAITHFUL = "trace-faithful"
@@ -72,6 +73,7 @@ def examine(
     explore(subject.task, chosen, seed, replay, trial)
     trial.pool(strategies.pool(subject.task, _POOL_ROWS, seed, replay))
     verdicts = [_verdict(subject, p, trial.outcomes[p.id], proofs.get(p.id)) for p in properties]
+    verdicts += _also_proved(proofs, subject.task, only)
     if faithful is not None and (only is None or FAITHFUL in only):
         verdicts.append(_faithful(*faithful))
     return Evidence(
@@ -91,6 +93,16 @@ def _select(properties: Sequence[Property], only: Sequence[str] | None) -> tuple
         if name not in (*known, FAITHFUL):
             raise ConfigError(f"there is no property {name!r}; choose from {', '.join((*known, FAITHFUL))}")
     return tuple(p for p in properties if only is None or p.id in only)
+
+
+def _also_proved(proofs: Mapping[str, Proven], task: TaskSpec, only: Sequence[str] | None) -> list[Verdict]:
+    """What was proved beyond the catalogue, such as that credits sum to a constant: welcome, and never required."""
+    known = {p.id for p in catalogue(task)}
+    return [
+        Verdict(property_id=name, status="PROVED", required=False, detail=proof.detail, seconds=proof.seconds)
+        for name, proof in sorted(proofs.items())
+        if name not in known and proof.status == "PROVED" and (only is None or name in only)
+    ]
 
 
 def _limits(properties: Sequence[Property], proofs: Mapping[str, Proven], profile: Profile) -> dict[str, int]:
