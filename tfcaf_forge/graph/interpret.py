@@ -92,22 +92,25 @@ class Program:
 
 
 def infer(graph: OpGraph) -> tuple[tuple[Type, ...], ...]:
-    """Derive the types of every value on meta tensors at two batch sizes.
+    """Derive the types of every value on meta tensors at two batch sizes, and hold them against a batch of one row.
 
     Raises:
-        GraphError: `operation`, where an operation refuses its inputs; `width`, `dtype`, `batch-size`, `dangling`.
+        GraphError: `operation`, where an operation refuses its inputs; `width`, `dtype`, `batch-size`, `batch-one`,
+            `dangling`.
     """
     values: list[list[Values]] = [
-        [(_meta(rows, graph.n_agents),), (_meta(rows, graph.state_size),)] for rows in _META_BATCHES
+        [(_meta(rows, graph.n_agents),), (_meta(rows, graph.state_size),)] for rows in (*_META_BATCHES, 1)
     ]
     widths = (graph.n_agents, graph.state_size)
     result: list[tuple[Type, ...]] = [(Type("float", (BatchDim(1), width)),) for width in widths]
     for index, node in enumerate(graph.nodes):
         _check_outputs_exist(node, index, result)
         step = _bind(node)
-        for rows, known in zip(_META_BATCHES, values, strict=True):
+        for rows, known in zip((*_META_BATCHES, 1), values, strict=True):
             known.append(_run_meta(step, known, rows, node, index))
-        result.append(_types_of(values[0][-1], values[1][-1], node, index))
+        types = _types_of(values[0][-1], values[1][-1], node, index)
+        _check_single_row(types, values[2][-1], node, index)
+        result.append(types)
     return tuple(result)
 
 
@@ -237,6 +240,17 @@ def _types_of(small: Values, large: Values, node: Node, index: int) -> tuple[Typ
             "batch-size", f"node {index}: the number of outputs of {node.op} depends on the batch size", index
         )
     return tuple(_type_of(*pair, index) for pair in zip(small, large, strict=True))
+
+
+def _check_single_row(types: tuple[Type, ...], single: Values, node: Node, index: int) -> None:
+    """With one row every size that is the batch must be 1 and stay: `squeeze()` would drop it."""
+    expected = [tuple(s.factor if isinstance(s, BatchDim) else s for s in kind.shape) for kind in types]
+    if expected != [tuple(tensor.shape) for tensor in single]:
+        raise GraphError(
+            "batch-one",
+            f"node {index}: {node.op} has another shape for a single row; name the dimension, as in squeeze(1) or dim=1",
+            index,
+        )
 
 
 def _type_of(small: torch.Tensor, large: torch.Tensor, index: int) -> Type:
