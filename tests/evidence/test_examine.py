@@ -5,7 +5,7 @@ import pytest
 
 from tfcaf_forge.errors import ConfigError
 from tfcaf_forge.evidence import examine as room
-from tfcaf_forge.evidence import trial
+from tfcaf_forge.evidence import explore
 from tfcaf_forge.evidence.case import case_of
 from tfcaf_forge.evidence.examine import FAITHFUL, ProofContradicted, examine
 from tfcaf_forge.evidence.profiles import Profile
@@ -186,7 +186,7 @@ def test_a_counterexample_outside_the_domain_refutes_and_blames_no_proof(subject
     monkeypatch.setattr(room, "proofs_of", lambda made: {"monotone": Said("PROVED", "credit >= 0")})
     state = np.array([[0, 0, 1, 0, 0, 1, 1, 1, 9, 1, 1, 2, 0, 0]] * 4, dtype=np.float32)
     never = Profile(name="never", small=0, batches=1, rows=4, derandomize=True)
-    monkeypatch.setattr(trial.strategies, "batch", lambda task, rows, seed, replay: case_of_rows(replay))
+    monkeypatch.setattr(explore.strategies, "batch", lambda task, rows, seed, replay: case_of_rows(replay))
     assert _only(subject("level-margin"), "monotone", profile=never, replay_states=state).status == "REFUTED"
 
 

@@ -56,6 +56,11 @@ class Case:
         return {"local_q": self.local_q.tolist(), "state": self.state.tolist()}
 
 
+def stack(cases: Sequence[Case]) -> Case:
+    """The rows of several cases as one."""
+    return Case(np.concatenate([c.local_q for c in cases]), np.concatenate([c.state for c in cases]))
+
+
 def case_of(found: Counterexample) -> Case:
     """The inputs of a stored counterexample."""
     return from_data({"local_q": found.local_q, "state": found.state}, what=f"case {found.case}")

@@ -13,20 +13,19 @@ from tfcaf_forge.evidence import strategies
 from tfcaf_forge.evidence.blame import blame
 from tfcaf_forge.evidence.case import Case, Floats
 from tfcaf_forge.evidence.explain import explain
+from tfcaf_forge.evidence.explore import explore
 from tfcaf_forge.evidence.profiles import Profile, profile_of
 from tfcaf_forge.evidence.properties import Finding, Property, catalogue
 from tfcaf_forge.evidence.proven import Proven, is_proved, proofs_of
 from tfcaf_forge.evidence.reduce import reduce
 from tfcaf_forge.evidence.subject import RunFault, Subject
-from tfcaf_forge.evidence.trial import Outcome, Trial, explore
+from tfcaf_forge.evidence.trial import Outcome, Trial
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.records.verdict import Counterexample, Evidence, Status, Verdict
 
 FAITHFUL = "trace-faithful"
 """Judged where the candidate can still run, in the sandbox; the result comes in as data."""
 _POOL_ROWS = 2048
-_SANITY_ROWS = 600
-"""Rows on which a proved property is tried all the same: the prover is tested, too."""
 
 
 class ProofContradicted(ForgeError):  # noqa: N818 - reads as what it is
@@ -66,12 +65,13 @@ def examine(
     chosen = profile_of(profile) if isinstance(profile, str) else profile
     properties = _select(catalogue(subject.task), only)
     proofs = proofs_of(subject)
-    trial = Trial(subject, properties, _limits(properties, proofs, chosen))
+    light = {p.id for p in properties if not p.required or is_proved(proofs, p.id)}
+    trial = Trial(subject, properties, light, chosen.light)
     replay = None if replay_states is None else np.ascontiguousarray(replay_states, dtype=np.float32)
     for case in cases:
         trial.visit(case)
     explore(subject.task, chosen, seed, replay, trial)
-    trial.pool(strategies.pool(subject.task, _POOL_ROWS, seed, replay))
+    trial.visit_pool(strategies.pool(subject.task, _POOL_ROWS, seed, replay))
     verdicts = [_verdict(subject, p, trial.outcomes[p.id], proofs.get(p.id)) for p in properties]
     verdicts += _also_proved(proofs, subject.task, only)
     if faithful is not None and (only is None or FAITHFUL in only):
@@ -103,12 +103,6 @@ def _also_proved(proofs: Mapping[str, Proven], task: TaskSpec, only: Sequence[st
         for name, proof in sorted(proofs.items())
         if name not in known and proof.status == "PROVED" and (only is None or name in only)
     ]
-
-
-def _limits(properties: Sequence[Property], proofs: Mapping[str, Proven], profile: Profile) -> dict[str, int]:
-    """Most rows on which a property is tried: few where it is proved, fewer where it is only advice."""
-    limits = {p.id: profile.advisory for p in properties if not p.required and profile.advisory is not None}
-    return limits | {p.id: _SANITY_ROWS for p in properties if is_proved(proofs, p.id)}
 
 
 def _verdict(subject: Subject, prop: Property, outcome: Outcome, proof: Proven | None) -> Verdict:

@@ -15,7 +15,7 @@ class Profile:
         small: cases that Hypothesis draws number by number.
         batches: seed-driven batches.
         rows: rows of a batch.
-        advisory: most rows on which an advisory property is tried; None for all.
+        light: rows that are enough for a property that is proved (the prover is tried, too) or only advice.
         derandomize: the same small cases every time, whatever the seed.
         target: let Hypothesis climb towards a violation.
     """
@@ -24,14 +24,14 @@ class Profile:
     small: int
     batches: int
     rows: int = 256
-    advisory: int | None = None
+    light: int = 1000
     derandomize: bool = False
     target: bool = False
 
 
-FAST = Profile(name="fast", small=50, batches=20, advisory=1500, derandomize=True)
-SEARCH = Profile(name="search", small=300, batches=60, target=True)
-AUDIT = Profile(name="audit", small=1200, batches=200, target=True)
+FAST = Profile(name="fast", small=50, batches=20, derandomize=True)
+SEARCH = Profile(name="search", small=250, batches=60, target=True)
+AUDIT = Profile(name="audit", small=600, batches=200, light=5000, target=True)
 _PROFILES = {profile.name: profile for profile in (FAST, SEARCH, AUDIT)}
 
 

@@ -1,0 +1,113 @@
+"""Explore: draw a profile's cases and feed a trial with them.
+
+Small cases come from Hypothesis, number by number; large batches from seeds, which in the profiles that do not
+derandomise are drawn by Hypothesis, too. The global random generators are never touched, and nothing is printed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings, target
+from hypothesis import seed as seeded
+from hypothesis.strategies import SearchStrategy
+
+from tfcaf_forge.evidence import strategies
+from tfcaf_forge.evidence.case import Case, Floats, stack
+from tfcaf_forge.evidence.profiles import Profile
+from tfcaf_forge.evidence.trial import Trial
+from tfcaf_forge.records.task_spec import TaskSpec
+
+Visit = Callable[[Case], dict[str, float]]
+"""Judge a case; returns how far each property is from breaking."""
+
+_STACK = 100
+"""Small cases that are stacked into one for the light properties."""
+_SUPPRESSED = (
+    HealthCheck.too_slow,  # the graph is not ours: a slow one is a finding, not a flaw of the test
+    HealthCheck.data_too_large,  # tasks with many fields draw many numbers
+    HealthCheck.nested_given,  # an auditor may examine inside a Hypothesis test; this engine is independent of it
+)
+
+
+def explore(task: TaskSpec, profile: Profile, seed: int, replay: Floats | None, trial: Trial) -> None:
+    """Feed a trial with the profile's cases.
+
+    Args:
+        task: whose domain to draw from.
+        profile: how many cases, and whether to climb.
+        seed: of the batches, and of the small cases where the profile does not derandomise.
+        replay: replayed states [M, S] to mix into batches.
+        trial: what to feed.
+    """
+    if profile.derandomize:
+        small = _small_cases(task, profile)
+        for case in small:
+            trial.visit_small(case)
+    else:
+        small = draw(strategies.cases(task), profile.small, seed, trial.visit_small, climb=profile.target)
+    for at in range(0, len(small), _STACK):
+        trial.visit_stack(stack(small[at : at + _STACK]))
+    if profile.derandomize:
+        for case in _batches(task, profile, seed, replay):
+            trial.visit(case)
+    else:
+        draw(strategies.batches(task, rows=profile.rows, replay=replay), profile.batches, seed + 1, trial.visit)
+
+
+_SMALL: dict[tuple[str, int], tuple[Case, ...]] = {}
+_LARGE: dict[tuple[str, Profile, int], tuple[Floats | None, tuple[Case, ...]]] = {}
+
+
+def _small_cases(task: TaskSpec, profile: Profile) -> tuple[Case, ...]:
+    """The small cases of a derandomised profile: the same for every candidate of a task, so they are drawn once."""
+    key = (task.digest, profile.small)
+    if key not in _SMALL:
+        _SMALL[key] = tuple(draw(strategies.cases(task), profile.small, None, lambda case: {}))
+    return _SMALL[key]
+
+
+def _batches(task: TaskSpec, profile: Profile, seed: int, replay: Floats | None) -> tuple[Case, ...]:
+    """The batches of a derandomised profile; kept for the next candidate of the same run."""
+    key = (task.digest, profile, seed)
+    if key not in _LARGE or _LARGE[key][0] is not replay:
+        seeds = np.random.SeedSequence(seed).generate_state(profile.batches)
+        _LARGE[key] = replay, tuple(strategies.batch(task, profile.rows, int(s), replay) for s in seeds)
+    return _LARGE[key][1]
+
+
+def draw(
+    strategy: SearchStrategy[Case], count: int, seed: int | None, visit: Visit, *, climb: bool = False
+) -> list[Case]:
+    """Draw about `count` cases with Hypothesis, visit each, and return them.
+
+    Args:
+        strategy: of cases.
+        count: how many; climbing may add a few.
+        seed: None draws the same cases every time.
+        visit: called with each case.
+        climb: let Hypothesis move towards larger amounts.
+    """
+    drawn: list[Case] = []
+    if count == 0:
+        return drawn
+
+    def body(case: Case) -> None:
+        drawn.append(case)
+        for label, amount in visit(case).items():
+            if climb and math.isfinite(amount):
+                target(amount, label=label)
+
+    test = settings(
+        max_examples=count,
+        derandomize=seed is None,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.target) if climb else (Phase.generate,),
+        suppress_health_check=_SUPPRESSED,
+        verbosity=Verbosity.quiet,
+    )(given(strategy)(body))
+    (test if seed is None else seeded(seed)(test))()
+    return drawn
