@@ -1,6 +1,5 @@
 # task: lbf-8x8-2p-2f-coop
 # breaks: monotone
-# shows: last_action[0] = -1
 
 
 def tfcaf(local_q, state):

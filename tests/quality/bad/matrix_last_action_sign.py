@@ -1,6 +1,5 @@
 # task: matrix-climbing
 # breaks: monotone
-# shows: last_action[0] = 2
 
 
 def tfcaf(local_q, state):

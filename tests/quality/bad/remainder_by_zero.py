@@ -1,6 +1,5 @@
 # task: lbf-8x8-2p-2f-coop
 # breaks: finite
-# shows: foods[0] absent
 
 
 def tfcaf(local_q, state):

@@ -1,5 +1,5 @@
 # task: lbf-8x8-2p-2f-coop
-# breaks: contract
+# breaks: batch-one
 
 
 def tfcaf(local_q, state):
