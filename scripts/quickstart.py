@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("job", nargs="?", default="run", choices=["run", "test", "install"])
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="the environment's folder")
     options, rest = parser.parse_known_args()
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this is the place that says so
         sys.stderr.write(
             f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; try python3.11 or python3.12\n"
         )

@@ -212,7 +212,8 @@ class Store:
         ).fetchone()
         return None if row is None else row[0]
 
-    def _decode(self, body: bytes, digest: str, record: type[R]) -> R:
+    def _decode(self, stored: bytes | str, digest: str, record: type[R]) -> R:
+        body = stored.encode() if isinstance(stored, str) else stored  # SQLite keeps whatever type an editor wrote
         if digest_bytes(body) != digest:
             raise StoreError(f"{self.folder}: a record was changed after it was written ({digest[:12]}…)")
         return from_json(body, record, what=f"{self.folder / DATABASE}")

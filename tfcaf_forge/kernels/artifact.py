@@ -106,7 +106,15 @@ def _to_bytes(graph: OpGraph, manifest: Manifest) -> bytes:
         "graph": codec.encode(bare).decode(),
         "manifest": canonical_json(manifest).decode(),
     }
-    return save(tensors, {**metadata, "seal": _seal(metadata, tensors)})
+    return _ordered(save(tensors, {**metadata, "seal": _seal(metadata, tensors)}))
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same file with the header's keys in order, which the library leaves to chance."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def _seal(metadata: dict[str, str], tensors: dict[str, torch.Tensor]) -> str:

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.graph.examples import const
+from tfcaf_forge.errors import DatasetError
+from tfcaf_forge.graph.canonical import canonical
+from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref
+from tfcaf_forge.graph.verify import verify
+from tfcaf_forge.ranking.rank import Ranker, distance_from_equal, equal_weights, mixing_of, starved_share
+from tfcaf_forge.records.task_spec import TaskSpec, load_task
+from tfcaf_forge.replay.dataset import Dataset, write_dataset
+from tfcaf_forge.replay.episode import EpisodeBatch
+from tfcaf_forge.resources import bundled_tasks
+
+EPISODES, STEPS = 300, 2
+
+
+@pytest.fixture(scope="module")
+def task() -> TaskSpec:
+    return load_task(bundled_tasks()["lbf-8x8-2p-2f-coop"])
+
+
+def world(task: TaskSpec, *, seed: int = 0, noise: float = 0.0) -> EpisodeBatch:
+    """One-reward episodes in which agent i's observation is worth reward only while agents[i].level is 2.
+
+    So the true credit is level - 1 of each agent, which equal weights cannot express.
+    """
+    rng = np.random.default_rng(seed)
+    shape = (EPISODES, STEPS)
+    obs = rng.normal(size=(EPISODES, STEPS + 1, 2, 4)).astype(np.float32)
+    state = np.zeros((EPISODES, STEPS + 1, task.state_size), np.float32)
+    state[..., [2, 5]] = rng.integers(1, 3, (EPISODES, STEPS + 1, 2))
+    worth = np.maximum(obs[:, :-1, :, 0], 0) * (state[:, :-1, [2, 5]] - 1)
+    reward = worth.sum(-1) + noise * rng.normal(size=shape)
+    ends = np.zeros(shape, bool)
+    ends[:, -1] = True
+    return EpisodeBatch(
+        obs=obs,
+        state=state,
+        available=np.ones((EPISODES, STEPS + 1, 2, 6), bool),
+        actions=rng.integers(0, 6, (*shape, 2)),
+        reward=reward.astype(np.float32),
+        agent_reward=worth.astype(np.float32),
+        terminated=ends,
+        truncated=np.zeros(shape, bool),
+        valid=np.ones(shape, bool),
+    )
+
+
+@pytest.fixture(scope="module")
+def dataset(task: TaskSpec, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return write_dataset(tmp_path_factory.mktemp("data") / "replay", task, world(task), seed=0)
+
+
+def graph_of(task: TaskSpec, *nodes: Node) -> OpGraph:
+    graph = OpGraph(2, task.state_size, nodes, Ref(len(nodes) + 1))
+    return canonical(graph, verify(graph))[0]
+
+
+def by_level(task: TaskSpec, *, first: int, second: int) -> OpGraph:
+    """sum_i q_i (state[index_i] - 1)."""
+    return graph_of(
+        task,
+        const("int", (2,), first, second),
+        Node("index.Tensor", (Ref(1), (None, Ref(2)))),
+        Node("sub.Tensor", (Ref(3), 1.0, 1)),
+        Node("mul.Tensor", (Ref(0), Ref(4))),
+        Node("sum.dim_IntList", (Ref(5), (1,), True, None)),
+    )
+
+
+@pytest.fixture(scope="module")
+def ranker(dataset: Dataset, task: TaskSpec) -> Ranker:
+    return Ranker(dataset, task, seed=0)
+
+
+def test_the_true_credit_is_found_better_than_equal_weights(ranker: Ranker, task: TaskSpec) -> None:
+    true = ranker.score(1, by_level(task, first=2, second=5))
+    swapped = ranker.score(2, by_level(task, first=5, second=2))
+    ranking = ranker.rank([swapped, true])
+    assert ranking.winner == 1
+    assert ranking.better_than_baseline
+    assert true.gain.low > 0.0
+    assert swapped.gain.high < 0.0
+
+
+def test_equal_weights_are_no_better_than_themselves(ranker: Ranker, task: TaskSpec) -> None:
+    score = ranker.score(1, equal_weights(2, task.state_size))
+    assert score.gain.value == score.gain.low == score.gain.high == 0.0
+    assert not ranker.rank([score]).better_than_baseline
+
+
+def test_a_scaled_credit_has_the_same_score(ranker: Ranker, task: TaskSpec) -> None:
+    doubled = graph_of(task, Node("mul.Tensor", (Ref(0), 2.0)), Node("sum.dim_IntList", (Ref(2), (1,), True, None)))
+    assert ranker.score(1, doubled).gain.value == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_score_depends_on_nothing_but_graph_data_and_seed(dataset: Dataset, ranker: Ranker, task: TaskSpec) -> None:
+    graph = by_level(task, first=2, second=5)
+    assert Ranker(dataset, task, seed=0).score(1, graph) == ranker.score(1, graph)
+    assert Ranker(dataset, task, seed=1).score(1, graph) != ranker.score(1, graph)
+
+
+def test_nothing_accepted_has_no_winner(ranker: Ranker) -> None:
+    ranking = ranker.rank([])
+    assert ranking.winner is None
+    assert not ranking.better_than_baseline
+
+
+def test_ties_go_to_the_earlier_candidate(ranker: Ranker, task: TaskSpec) -> None:
+    graph = equal_weights(2, task.state_size)
+    assert ranker.rank([ranker.score(5, graph), ranker.score(3, graph)]).winner == 3
+
+
+def test_bias_and_credit_are_read_off_a_graph(task: TaskSpec) -> None:
+    state = np.zeros((3, task.state_size), np.float32)
+    state[:, 2], state[:, 5] = 2, 1
+    mixing = mixing_of(by_level(task, first=2, second=5), state)
+    assert mixing.credit.tolist() == [[1.0, 0.0]] * 3
+    assert mixing.bias.tolist() == [0.0] * 3
+
+
+def test_starvation_and_distance_are_shares_of_rows_and_of_credit() -> None:
+    credit = np.array([[1.0, 1.0], [2.0, 0.0], [3.0, 1.0], [0.0, 0.0]], np.float32)
+    assert starved_share(credit) == 0.5
+    assert distance_from_equal(credit[:3]) == pytest.approx((0.0 + 0.5 + 0.25) / 3)
+
+
+def test_data_without_any_reward_cannot_rank_and_says_so(task: TaskSpec, tmp_path: Path) -> None:
+    batch = world(task)
+    flat = EpisodeBatch(**{**batch.arrays(), "reward": np.zeros_like(batch.reward), "agent_reward": np.zeros_like(batch.agent_reward)})
+    data = write_dataset(tmp_path / "flat", task, flat, seed=0)
+    with pytest.raises(DatasetError, match="every return is 0"):
+        Ranker(data, task, seed=0)
+
+
+def test_too_few_episodes_cannot_rank(task: TaskSpec, tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "few", task, world(task).select(slice(5)), seed=0)
+    with pytest.raises(DatasetError, match="5 episodes; ranking needs at least 10"):
+        Ranker(data, task, seed=0)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tfcaf_forge.errors import StoreError
+from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.store import Store, runs_in
+
+REJECTION = Rejection(stage="screen", code="import", message="import of os is not allowed")
+
+
+def test_a_record_comes_back_as_it_went_in(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.append("rejection", REJECTION, 3)
+    with Store(tmp_path) as store:
+        assert store.read("rejection", Rejection, 3) == REJECTION
+        assert store.read_all("rejection", Rejection) == {3: REJECTION}
+        assert store.read("rejection", Rejection, 4) is None
+
+
+def test_the_same_record_twice_is_one_and_another_one_is_refused(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        assert store.append("rejection", REJECTION, 3) == store.append("rejection", REJECTION, 3)
+        with pytest.raises(StoreError, match="different rejection of candidate 3"):
+            store.append("rejection", Rejection(stage="run", code="x", message="y"), 3)
+        assert len(store.entries()) == 1
+
+
+def test_a_folder_is_written_to_by_one_process_only(tmp_path: Path) -> None:
+    with Store(tmp_path):
+        with pytest.raises(StoreError, match="in use by another process"):
+            Store(tmp_path)
+        with Store(tmp_path, write=False) as reader:
+            assert reader.entries() == []
+    Store(tmp_path).close()
+
+
+def test_looking_at_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no run"):
+        Store(tmp_path, write=False)
+
+
+def test_a_run_goes_on_with_its_own_settings_only(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.pin({"seed": 0, "rounds": 3})
+        store.pin({"rounds": 3, "seed": 0})
+        with pytest.raises(StoreError, match=r"seed was 0, is 1.*another --out"):
+            store.pin({"seed": 1, "rounds": 3})
+
+
+def test_a_changed_record_is_noticed(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.append("rejection", REJECTION, 1)
+    db = sqlite3.connect(tmp_path / "run.db")
+    db.execute("UPDATE blob SET body = replace(body, 'os', 'no')")
+    db.commit()
+    db.close()
+    with Store(tmp_path) as store, pytest.raises(StoreError, match="changed after it was written"):
+        store.read_all("rejection", Rejection)
+
+
+def test_a_file_that_is_no_database_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "run.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(StoreError, match="move the folder away"):
+        Store(tmp_path)
+
+
+def test_a_full_disk_is_an_error_that_says_how_to_go_on(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store._db.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(StoreError, match="free some space and repeat the command"):
+            store.append("rejection", Rejection(stage="run", code="x", message="y" * 200_000), 1)
+        store._db.execute("PRAGMA max_page_count = 100000")
+        store.append("rejection", REJECTION, 2)
+        assert list(store.read_all("rejection", Rejection)) == [2]
+
+
+def test_files_are_replaced_whole_and_leave_nothing_behind(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.write_file("report.html", b"one")
+        assert store.write_file("report.html", b"two").read_bytes() == b"two"
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".report")) == []
+
+
+def test_runs_are_found_below_a_folder(tmp_path: Path) -> None:
+    Store(tmp_path / "b").close()
+    Store(tmp_path / "a").close()
+    (tmp_path / "c").mkdir()
+    assert [path.name for path in runs_in(tmp_path)] == ["a", "b"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.store import Store
+store = Store(Path(sys.argv[1]))
+number = len(store.entries())
+while True:
+    number += 1
+    store.append("rejection", Rejection(stage="run", code="x", message="y" * number), number)
+    print(number, flush=True)
+"""
+
+
+def test_a_process_that_is_killed_loses_no_record_that_it_has_reported(tmp_path: Path) -> None:
+    reported = 0
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            reported = int(line)
+            if reported % 7 == 0:
+                break
+        time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        rest = process.stdout.read().split()
+        process.wait()
+        process.stdout.close()
+        reported = int(rest[-1]) if rest else reported
+        with Store(tmp_path) as store:
+            known = store.read_all("rejection", Rejection)
+            assert set(known) >= set(range(1, reported + 1))
+            assert all(len(record.message) == number for number, record in known.items())
