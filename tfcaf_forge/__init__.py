@@ -36,19 +36,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "Kernel": "tfcaf_forge.kernels",
-    "load_kernel": "tfcaf_forge.kernels",
-    "Synthesis": "tfcaf_forge.pipeline",
-    "Vetted": "tfcaf_forge.pipeline",
-    "collect": "tfcaf_forge.pipeline",
-    "export": "tfcaf_forge.pipeline",
-    "load_task": "tfcaf_forge.pipeline",
-    "rank": "tfcaf_forge.pipeline",
-    "report": "tfcaf_forge.pipeline",
-    "synthesize": "tfcaf_forge.pipeline",
-    "task_names": "tfcaf_forge.pipeline",
-    "train": "tfcaf_forge.pipeline",
-    "vet": "tfcaf_forge.pipeline",
+    "Kernel": "tfcaf_forge.kernels.kernel",
+    "load_kernel": "tfcaf_forge.kernels.artifact",
+    "Synthesis": "tfcaf_forge.pipeline.synthesize",
+    "Vetted": "tfcaf_forge.pipeline.vet",
+    "collect": "tfcaf_forge.pipeline.ranked",
+    "export": "tfcaf_forge.pipeline.export",
+    "load_task": "tfcaf_forge.pipeline.tasks",
+    "rank": "tfcaf_forge.pipeline.ranked",
+    "report": "tfcaf_forge.pipeline.report",
+    "synthesize": "tfcaf_forge.pipeline.synthesize",
+    "task_names": "tfcaf_forge.pipeline.tasks",
+    "train": "tfcaf_forge.pipeline.trained",
+    "vet": "tfcaf_forge.pipeline.vet",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDunderAll] - resolved lazily below

@@ -1,0 +1,117 @@
+"""A small but real run: real environment, real sandbox, real trials; killed, resumed, repeated."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import environment
+from tfcaf_forge import Synthesis, export, load_kernel, report, synthesize
+from tfcaf_forge.errors import StoreError
+from tfcaf_forge.store import Store
+
+SMALL = ("--task", "matrix-climbing", "--rounds", "2", "--candidates", "3", "--episodes", "60")
+
+
+def small(out: Path, **more: object) -> Synthesis:
+    settings: dict[str, object] = {"rounds": 2, "candidates": 3, "episodes": 60, **more}
+    return synthesize("matrix-climbing", out=out, **settings)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    return small(tmp_path_factory.mktemp("runs") / "one")
+
+
+def test_a_run_ends_with_a_kernel_a_report_and_a_record_of_every_candidate(run: Synthesis) -> None:
+    assert run.winner is not None
+    assert run.proposed == 6
+    assert run.accepted + run.rejected + run.refuted + run.duplicates == 6
+    kernel = run.kernel
+    assert kernel.manifest.task == "matrix-climbing"
+    assert kernel.manifest.graph_digest == run.winner_graph
+    assert Path(run.report_path).stat().st_size > 10_000
+    facts = json.loads(Path(run.report_path).with_suffix(".json").read_text())
+    assert len(facts["candidates"]) == 6
+
+
+def test_two_runs_with_one_seed_have_the_same_winner_and_the_same_kernel_file(run: Synthesis, tmp_path: Path) -> None:
+    again = small(tmp_path / "two")
+    assert again.winner_graph == run.winner_graph
+    assert again.kernel_sha256 == run.kernel_sha256
+
+
+def test_another_seed_proposes_something_else(run: Synthesis, tmp_path: Path) -> None:
+    assert small(tmp_path / "other", seed=1).winner_graph != run.winner_graph
+
+
+def test_a_finished_run_is_not_done_again(run: Synthesis) -> None:
+    before = Store(Path(run.folder), write=False).entries()
+    again = small(Path(run.folder))
+    assert again.winner_graph == run.winner_graph
+    assert Store(Path(run.folder), write=False).entries() == before
+
+
+def test_other_settings_are_refused_with_the_difference(run: Synthesis) -> None:
+    with pytest.raises(StoreError, match="rounds was 2, is 1"):
+        small(Path(run.folder), rounds=1)
+
+
+def test_an_accepted_candidate_is_exported_and_loads(run: Synthesis, tmp_path: Path) -> None:
+    made = export(Path(run.folder), tmp_path / "k.safetensors")
+    assert made.candidate == run.winner
+    assert load_kernel(made.path).manifest.graph_digest == run.winner_graph
+    assert made.sha256 == run.kernel_sha256
+
+
+def test_the_report_is_written_anew(run: Synthesis) -> None:
+    path = Path(run.report_path)
+    path.unlink()
+    assert report(Path(run.folder)) == path
+    assert path.is_file()
+
+
+def test_a_run_that_is_killed_resumes_and_has_every_candidate_once(tmp_path: Path, run: Synthesis) -> None:
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "tfcaf_forge", "synthesize", *SMALL, "--out", str(folder), "--json"]
+    for proposals in (1, 3):
+        process = subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _wait_for(folder, proposals, process)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["winner_graph"] == run.winner_graph
+    entries = Store(folder, write=False).entries()
+    counts = Counter((entry.kind, entry.candidate) for entry in entries)
+    assert set(counts.values()) == {1}
+    assert sum(kind == "proposal" for kind, _ in counts) == 6
+    assert sum(kind in ("rejection", "duplicate", "evidence") for kind, _ in counts) == 6
+
+
+def _wait_for(folder: Path, proposals: int, process: subprocess.Popen[bytes]) -> None:
+    """Until the run has written so many proposals."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "it ended before it was killed"
+        try:
+            with Store(folder, write=False) as store:
+                if sum(entry.kind == "proposal" for entry in store.entries()) >= proposals:
+                    return
+        except (StoreError, sqlite3.Error):  # it is just being made
+            pass
+        time.sleep(0.02)
+    raise AssertionError("no proposals in time")
+
+
+def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
+    with Store(tmp_path / "busy"), pytest.raises(StoreError, match="in use by another process"):
+        small(tmp_path / "busy")
