@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 from tfcaf_forge.errors import GraphError
-from tfcaf_forge.graph.opgraph import FIRST_NODE, Arg, BatchDim, Data, Node, OpGraph, Ref, Special, Type
+from tfcaf_forge.graph.opgraph import FIRST_NODE, Arg, BatchDim, Data, Node, OpGraph, Ref, Special, Type, is_batch
 from tfcaf_forge.graph.ops import DTYPES, TABLE
 
 MAX_NODES = 2048
@@ -18,6 +18,12 @@ MAX_CONSTANT = 65_536
 """Most elements of all constants of a graph together."""
 MAX_WIDTH = 65_536
 """Most elements of a value for one row."""
+MAX_MADE = 1 << 20
+"""Most elements for one row of all values of a graph together: what a backward pass keeps in memory."""
+MAX_READ = 1 << 22
+"""Most elements for one row that all nodes of a graph read: what a run costs."""
+_ROWS = 64
+"""What a second batch dimension counts for: in [B, B] every row meets every other."""
 MAX_INT = 1 << 31
 _SLICE_END = (1 << 63) - 1
 """What ATen writes for 'to the end'."""
@@ -37,6 +43,7 @@ def verify(graph: OpGraph) -> tuple[tuple[Type, ...], ...]:
 
     check_structure(graph)
     types = interpret.infer(graph)
+    _check_work(graph, types)
     _check_output(graph, types)
     return types
 
@@ -79,6 +86,34 @@ def _check_ref(ref: Ref, before: int, node: int | None) -> None:
     """A reference must point to an input or to an earlier node."""
     if not 0 <= ref.id < before + FIRST_NODE or not 0 <= ref.out < 64:
         raise GraphError("dangling", f"reference to value {ref.id}, which does not exist at this point", node)
+
+
+def _check_work(graph: OpGraph, types: tuple[tuple[Type, ...], ...]) -> None:
+    """Bound what a run of the graph costs, and refuse the one operation that would end the process.
+
+    Each value is bounded by `MAX_WIDTH`; two thousand of them together are not.
+    """
+    widths = [[_width(kind) for kind in outputs] for outputs in types]
+    made = read = 0
+    for index, node in enumerate(graph.nodes):
+        made += sum(widths[index + FIRST_NODE])
+        read += sum(widths[ref.id][ref.out] for ref in node.refs())
+        if made > MAX_MADE or read > MAX_READ:
+            raise GraphError("too-large", f"node {index}: the graph computes too many numbers for one row", index)
+        if max(sum(is_batch(size) for size in kind.shape) for kind in types[index + FIRST_NODE]) > 2:
+            raise GraphError("width", f"node {index}: a value with more than two batch dimensions", index)
+        if node.op == "div.Tensor_mode" and types[index + FIRST_NODE][0].dtype == "int" and node.args[2] == "trunc":
+            # torch divides the smallest integer by -1 in hardware, which raises SIGFPE and kills the process
+            raise GraphError("dtype", f"node {index}: integers cannot be divided with trunc; write a // b", index)
+
+
+def _width(kind: Type) -> int:
+    """Elements for one row."""
+    width, rows = 1, 0
+    for size in kind.shape:
+        width *= size.factor * (_ROWS if rows else 1) if isinstance(size, BatchDim) else size
+        rows += isinstance(size, BatchDim)
+    return width
 
 
 def _check_output(graph: OpGraph, types: tuple[tuple[Type, ...], ...]) -> None:
