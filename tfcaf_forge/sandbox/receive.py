@@ -14,7 +14,7 @@ import numpy as np
 
 from tfcaf_forge.errors import GraphError
 from tfcaf_forge.graph import canonical, verify
-from tfcaf_forge.graph.opgraph import OpGraph
+from tfcaf_forge.graph.opgraph import BatchDim, OpGraph
 from tfcaf_forge.records.base import Plain
 from tfcaf_forge.records.rejection import Rejection, Stage, Where
 from tfcaf_forge.sandbox.wire import FloatArray, WireError, decode, unpack
@@ -81,10 +81,17 @@ def receive(
             return _rejection(msgspec.convert(message, _Rejected))
         traced = msgspec.convert(message, _Traced)
     except (WireError, msgspec.ValidationError, RecursionError) as fault:
-        return Rejection(
-            stage="receive", code="malformed", message=f"the sandbox's answer is malformed: {str(fault)[:200]}"
-        )
+        return _malformed(str(fault))
+    if traced.status != "traced":
+        return _malformed("its status is neither traced nor rejected")
     return _check(traced, contract, probes)
+
+
+def _malformed(text: str) -> Rejection:
+    """What is wrong with the bytes; the text may quote them."""
+    return Rejection(
+        stage="receive", code="malformed", message=f"the sandbox's answer is malformed: {_printable(text, 200)}"
+    )
 
 
 def _check(traced: _Traced, contract: Contract, probes: Sequence[tuple[FloatArray, FloatArray]]) -> OpGraph | Rejection:
@@ -95,10 +102,29 @@ def _check(traced: _Traced, contract: Contract, probes: Sequence[tuple[FloatArra
         )
     try:
         found = verify.verify(graph)
+        clean, _ = canonical.canonical(graph, found)
     except GraphError as fault:
-        return Rejection(stage="verify", code=fault.code, message=str(fault), where=_where_of(graph, fault.node))
-    clean, _ = canonical.canonical(graph, found)
+        return _refused(graph, fault)
+    except Exception as fault:
+        return Rejection(stage="verify", code="operation", message=f"the graph cannot be checked: {_first_line(fault)}")
     return _unfaithful(clean, traced.eager, probes) or clean
+
+
+def _refused(graph: OpGraph, fault: GraphError) -> Rejection:
+    """A graph that breaks a rule, at its source line where the guest named one."""
+    text = _printable(str(fault), _MAX_TEXT)
+    node = None if fault.node is None else graph.nodes[fault.node]
+    if fault.code == "argument" and node is not None and any(isinstance(arg, BatchDim) for arg in node.args):
+        text = (
+            f"{_printable(node.op, 40)} computes with the number of rows; a row's result must not depend on the batch "
+            "size: average over agents or fields (dim=1), never over rows"
+        )
+        return Rejection(stage="verify", code="batch-size", message=text, where=_where_of(graph, fault.node))
+    return Rejection(stage="verify", code=fault.code, message=text, where=_where_of(graph, fault.node))
+
+
+def _first_line(fault: BaseException) -> str:
+    return _printable((str(fault).splitlines() or [type(fault).__name__])[0], 200)
 
 
 def _unfaithful(
@@ -108,32 +134,42 @@ def _unfaithful(
     from tfcaf_forge.graph import interpret
 
     if len(eager) != len(probes):
-        return Rejection(stage="receive", code="malformed", message="the sandbox answered another number of probes")
+        return _malformed("it answers another number of probes")
     for number, (claim, (local_q, state)) in enumerate(zip(eager, probes, strict=True)):
         try:
             claimed = unpack(claim.q_tot, 1), unpack(claim.credit, local_q.shape[1])
         except WireError as fault:
-            return Rejection(stage="receive", code="malformed", message=f"the sandbox's answer is malformed: {fault}")
+            return _malformed(str(fault))
         try:
             computed = interpret.evaluate(graph, local_q, state)
-        except (RuntimeError, IndexError, ValueError) as fault:
-            text = (str(fault).splitlines() or [""])[0][:200]
+        except Exception as fault:  # whatever torch raises for numbers that it does not like
+            text = _first_line(fault)
             return Rejection(
                 stage="faithfulness", code="run", message=f"the graph cannot be run on {len(state)} rows: {text}"
             )
         for what, said, made in zip(("Q_tot", "credit"), claimed, computed, strict=True):
-            if said.shape != made.shape or not np.allclose(said, made, RELATIVE, ABSOLUTE, equal_nan=True):
+            if not _agree(said, made):
                 return _disagreement(what, number, len(state), said, made)
     return None
 
 
+def _agree(said: FloatArray, made: FloatArray) -> bool:
+    with np.errstate(all="ignore"):
+        return said.shape == made.shape and np.allclose(said, made, RELATIVE, ABSOLUTE, equal_nan=True)
+
+
 def _disagreement(what: str, number: int, rows: int, said: FloatArray, made: FloatArray) -> Rejection:
-    worst = float(np.nanmax(np.abs(said - made))) if said.shape == made.shape else float("nan")
+    apart = np.zeros(0, np.float32)
+    if said.shape == made.shape:
+        with np.errstate(all="ignore"):
+            apart = np.abs(said.astype(np.float64) - made)
+    worst = float(np.max(apart[np.isfinite(apart)], initial=0.0))
+    how = f"by up to {worst:.3g}" if worst > ABSOLUTE else "in shape, NaN or infinity"
     return Rejection(
         stage="faithfulness",
         code="unfaithful",
         message=(
-            f"{what} of the traced graph differs from the function's own by up to {worst:.3g} (probe {number}, {rows} rows); "
+            f"{what} of the traced graph differs from the function's own {how} (probe {number}, {rows} rows); "
             "its result must depend on the inputs alone, not on the batch size or on how it is run"
         ),
     )
