@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import warnings
 from typing import Any
 
 import torch
@@ -13,6 +14,9 @@ from guest.policy import compile_candidate
 from guest.refusal import Refused, line_of
 from guest.screen import screen
 from guest.trace import Params, trace
+
+_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "Storage size calculation overflowed", "numel overflow")
+"""How torch says it; all of it are plain RuntimeErrors."""
 
 Inputs = tuple[torch.Tensor, torch.Tensor]
 
@@ -26,6 +30,7 @@ def examine(request: dict[str, Any]) -> dict[str, Any]:
     Returns:
         `{"status": "traced", "graph": …, "eager": […]}` or `{"status": "rejected", "stage": …, "code": …, …}`.
     """
+    warnings.simplefilter("ignore")  # torch's warnings would import what a candidate's frame cannot
     try:
         return _examine(request)
     except Refused as refused:
@@ -34,7 +39,11 @@ def examine(request: dict[str, Any]) -> dict[str, Any]:
         code = "memory-limit" if isinstance(fault, MemoryError) else "recursion"
         return _rejected("limit", code, f"{type(fault).__name__}; a credit function needs far less", line_of(fault))
     except Exception as fault:
-        return _rejected("run", "exception", _plain(fault), line_of(fault))
+        text = _plain(fault)
+        if any(sign in text for sign in _OUT_OF_MEMORY):
+            text = "out of memory; a credit function needs far less"
+            return _rejected("limit", "memory-limit", text, line_of(fault))
+        return _rejected("run", "exception", text, line_of(fault))
 
 
 def _examine(request: dict[str, Any]) -> dict[str, Any]:

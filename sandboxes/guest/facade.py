@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from guest import operators
 from guest.refusal import Refused
 
 MAX_LOOP = 4096
@@ -204,10 +205,217 @@ def _where(*args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401
     return torch.where(*args, **kwargs)
 
 
-_TORCH_PLAIN = ["abs", "absolute", "add", "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide", "floor_divide", "neg", "negative", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "square", "reciprocal", "sigmoid", "tanh", "sinh", "cosh", "tan", "sin", "cos", "atan", "arctan", "atan2", "arctan2", "erf", "relu", "sign", "sgn", "floor", "ceil", "round", "trunc", "fmod", "remainder", "pow", "maximum", "minimum", "fmax", "fmin", "clamp", "clip", "clamp_min", "clamp_max", "nan_to_num", "hypot", "eq", "ne", "lt", "le", "gt", "ge", "greater", "greater_equal", "less", "less_equal", "not_equal", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "isnan", "isinf", "isfinite", "isclose", "sum", "mean", "prod", "amax", "amin", "max", "min", "argmax", "argmin", "any", "all", "cumsum", "cumprod", "sort", "argsort", "topk", "logsumexp", "softmax", "log_softmax", "median", "matmul", "mm", "bmm", "mv", "dot", "outer", "cat", "concat", "concatenate", "stack", "hstack", "vstack", "unsqueeze", "squeeze", "reshape", "flatten", "permute", "transpose", "movedim", "swapaxes", "t", "flip", "roll", "repeat_interleave", "tile", "broadcast_to", "split", "chunk", "unbind", "narrow", "select", "gather", "index_select", "masked_fill", "take_along_dim", "diagonal", "tril", "triu", "zeros_like", "ones_like", "full_like", "diff", "cross", "lerp", "addcmul", "addcdiv", "logaddexp", "deg2rad", "rad2deg", "cdist", "count_nonzero", "select_scatter", "slice_scatter", "scatter", "meshgrid"]
+_TORCH_PLAIN = [
+    "abs",
+    "absolute",
+    "add",
+    "sub",
+    "subtract",
+    "mul",
+    "multiply",
+    "div",
+    "divide",
+    "true_divide",
+    "floor_divide",
+    "neg",
+    "negative",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "sqrt",
+    "rsqrt",
+    "square",
+    "reciprocal",
+    "sigmoid",
+    "tanh",
+    "sinh",
+    "cosh",
+    "tan",
+    "sin",
+    "cos",
+    "atan",
+    "arctan",
+    "atan2",
+    "arctan2",
+    "erf",
+    "relu",
+    "sign",
+    "sgn",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "fmod",
+    "remainder",
+    "pow",
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "clamp",
+    "clip",
+    "clamp_min",
+    "clamp_max",
+    "nan_to_num",
+    "hypot",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "not_equal",
+    "logical_and",
+    "logical_or",
+    "logical_not",
+    "logical_xor",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "bitwise_not",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "isclose",
+    "sum",
+    "mean",
+    "prod",
+    "amax",
+    "amin",
+    "max",
+    "min",
+    "argmax",
+    "argmin",
+    "any",
+    "all",
+    "cumsum",
+    "cumprod",
+    "sort",
+    "argsort",
+    "topk",
+    "logsumexp",
+    "softmax",
+    "log_softmax",
+    "median",
+    "matmul",
+    "mm",
+    "bmm",
+    "mv",
+    "dot",
+    "outer",
+    "cat",
+    "concat",
+    "concatenate",
+    "stack",
+    "hstack",
+    "vstack",
+    "unsqueeze",
+    "squeeze",
+    "reshape",
+    "flatten",
+    "permute",
+    "transpose",
+    "movedim",
+    "swapaxes",
+    "t",
+    "flip",
+    "roll",
+    "repeat_interleave",
+    "tile",
+    "broadcast_to",
+    "split",
+    "chunk",
+    "unbind",
+    "narrow",
+    "select",
+    "gather",
+    "index_select",
+    "masked_fill",
+    "take_along_dim",
+    "diagonal",
+    "tril",
+    "triu",
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "diff",
+    "cross",
+    "lerp",
+    "addcmul",
+    "addcdiv",
+    "logaddexp",
+    "deg2rad",
+    "rad2deg",
+    "cdist",
+    "count_nonzero",
+    "select_scatter",
+    "slice_scatter",
+    "scatter",
+    "meshgrid",
+]
 _STRINGS = {"div": ("rounding_mode",), "divide": ("rounding_mode",), "meshgrid": ("indexing",)}
-_F_PLAIN = ["softmax", "log_softmax", "relu", "sigmoid", "tanh", "softplus", "elu", "leaky_relu", "gelu", "silu", "hardtanh", "hardsigmoid", "relu6", "selu", "mish", "logsigmoid", "softsign", "tanhshrink", "pad", "cosine_similarity", "pairwise_distance", "normalize", "l1_loss", "mse_loss"]
-_MATH = ["sqrt", "exp", "log", "log2", "log10", "log1p", "expm1", "pow", "sin", "cos", "tan", "atan", "atan2", "tanh", "sinh", "cosh", "floor", "ceil", "fabs", "hypot", "degrees", "radians", "isnan", "isinf", "isfinite", "copysign", "gcd"]
+_F_PLAIN = [
+    "softmax",
+    "log_softmax",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "elu",
+    "leaky_relu",
+    "gelu",
+    "silu",
+    "hardtanh",
+    "hardsigmoid",
+    "relu6",
+    "selu",
+    "mish",
+    "logsigmoid",
+    "softsign",
+    "tanhshrink",
+    "pad",
+    "cosine_similarity",
+    "pairwise_distance",
+    "normalize",
+    "l1_loss",
+    "mse_loss",
+]
+_MATH = [
+    "sqrt",
+    "exp",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "expm1",
+    "pow",
+    "sin",
+    "cos",
+    "tan",
+    "atan",
+    "atan2",
+    "tanh",
+    "sinh",
+    "cosh",
+    "floor",
+    "ceil",
+    "fabs",
+    "hypot",
+    "degrees",
+    "radians",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "copysign",
+    "gcd",
+]
 
 
 def _einsum(equation: str, *operands: Any) -> torch.Tensor:  # noqa: ANN401
@@ -276,22 +484,33 @@ def builtins() -> dict[str, Any]:
     """The builtins of a candidate."""
     return {
         "range": _range, "enumerate": _enumerate, "zip": _zip, "float": _number(float), "int": _number(int),
-        "bool": _number(bool), "abs": lambda value: abs(value), "sum": _sum, "round": _round, "len": _len,
+        "bool": _number(bool), "abs": _abs, "sum": _sum, "round": _round, "len": _len,
         "min": _extreme(min), "max": _extreme(max), "any": _quantifier(any), "all": _quantifier(all),
-        "list": lambda items=(): list(_plain(items)), "tuple": lambda items=(): tuple(_plain(items)),
-        "True": True, "False": False, "None": None,
+        "list": lambda items=(): list(plain(items)), "tuple": lambda items=(): tuple(plain(items)),
+        "reversed": lambda items: list(reversed(plain(items))), "sorted": _sorted,
+        "pow": lambda left, right: operators.binary("**", left, right), "True": True, "False": False, "None": None,
     }  # fmt: skip
 
 
+def _abs(value: Any) -> Any:  # noqa: ANN401
+    if type(value) is not torch.Tensor and type(value) not in (int, float, bool):
+        raise Refused("run", "argument", "abs() takes a tensor or a number")
+    return abs(value)
+
+
+def _sorted(items: Any, reverse: bool = False) -> list[Any]:  # noqa: ANN401
+    return sorted(numbers("sorted()", items), reverse=reverse is True)
+
+
 def _len(value: Any) -> int:  # noqa: ANN401
-    return value.shape[0] if type(value) is torch.Tensor else len(_plain(value))
+    return value.shape[0] if type(value) is torch.Tensor else len(plain(value))
 
 
 def _sum(items: Any, start: Any = 0) -> Any:  # noqa: ANN401
     """A loop rather than the builtin, so that torch runs in a frame of ours."""
     total = start
-    for item in _plain(items):
-        total = total + item
+    for item in plain(items):
+        total = operators.binary("+", total, item)
     return total
 
 
@@ -303,7 +522,7 @@ def _round(value: Any, digits: int | None = None) -> Any:  # noqa: ANN401
 
 def _extreme(pick: Callable[[list[Any]], Any]) -> Callable[..., Any]:
     def extreme(*items: Any) -> Any:  # noqa: ANN401
-        values = list(_plain(items[0]) if len(items) == 1 else items)
+        values = list(plain(items[0]) if len(items) == 1 else items)
         if any(type(value) is torch.Tensor for value in values):
             raise Refused(
                 "trace",
@@ -317,7 +536,7 @@ def _extreme(pick: Callable[[list[Any]], Any]) -> Callable[..., Any]:
 
 def _quantifier(pick: Callable[[list[Any]], bool]) -> Callable[[Any], bool]:
     def quantifier(items: Any) -> bool:  # noqa: ANN401
-        values = list(_plain(items))
+        values = list(plain(items))
         if any(type(value) is torch.Tensor for value in values):
             raise Refused(
                 "trace",
@@ -332,6 +551,10 @@ def _quantifier(pick: Callable[[list[Any]], bool]) -> Callable[[Any], bool]:
 def _range(*args: int) -> range:
     if any(type(arg) is not int for arg in args):
         raise Refused("run", "argument", "range takes integers that do not depend on the data")
+    if any(abs(arg) > operators.MAX_ITEMS for arg in args):
+        raise Refused(
+            "limit", "loop-limit", f"a range up to {max(map(abs, args)):.3g}; at most {MAX_LOOP} steps are allowed"
+        )
     made = range(*args)
     if len(made) > MAX_LOOP:
         raise Refused("limit", "loop-limit", f"a loop of {len(made)} steps; at most {MAX_LOOP} are allowed")
@@ -339,17 +562,34 @@ def _range(*args: int) -> range:
 
 
 def _enumerate(items: Any, start: int = 0) -> list[tuple[int, Any]]:  # noqa: ANN401
-    return list(enumerate(_plain(items), start))
+    return list(enumerate(plain(items), integer("enumerate", start)))
 
 
 def _zip(*items: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401
-    return list(zip(*(_plain(item) for item in items), strict=False))
+    return list(zip(*(plain(item) for item in items), strict=False))
 
 
-def _plain(items: Any) -> Any:  # noqa: ANN401
+def plain(items: Any) -> Any:  # noqa: ANN401
+    """The items themselves, if they are a plain sequence."""
     if type(items) not in (list, tuple, range, torch.Size):
         raise Refused("run", "iterate", "loop over range(n), a list or a tuple; take rows of a tensor with x[:, i]")
+    operators.check_length(len(items))
     return items
+
+
+def numbers(name: str, items: Any) -> list[Any]:  # noqa: ANN401
+    """A sequence of Python numbers as a list."""
+    values = list(plain(items))
+    if any(type(value) not in (int, float, bool) for value in values):
+        raise Refused("run", "argument", f"{name} works on lists of numbers; use torch.sort or torch.stack for tensors")
+    return values
+
+
+def integer(name: str, value: Any) -> int:  # noqa: ANN401
+    """A Python integer, or a refusal."""
+    if type(value) is not int:
+        raise Refused("run", "argument", f"{name} takes an integer that does not depend on the data")
+    return value
 
 
 def _number(kind: type[float | int | bool]) -> Callable[[Any], Any]:

@@ -2,25 +2,173 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence
 
-from guest import facade
+from guest import facade, operators
 from guest.facade import Namespace, check_keywords, check_value
 from guest.refusal import Refused
 
 MAX_STEPS = 100_000
 """Most loop steps of one run of a candidate."""
+MAX_ACTIONS = 300_000
+"""Most operators, attributes, subscripts and tests of one run: what recursion without a loop would spend."""
 
 _METHODS = frozenset(
-    ["abs", "absolute", "add", "sub", "mul", "div", "floor_divide", "neg", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "square", "reciprocal", "sigmoid", "tanh", "sin", "cos", "tan", "sinh", "cosh", "atan", "erf", "relu", "sign", "sgn", "floor", "ceil", "round", "trunc", "fmod", "remainder", "pow", "maximum", "minimum", "clamp", "clip", "clamp_min", "clamp_max", "nan_to_num", "eq", "ne", "lt", "le", "gt", "ge", "greater", "greater_equal", "less", "less_equal", "not_equal", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "isnan", "isinf", "isfinite", "sum", "mean", "prod", "amax", "amin", "max", "min", "argmax", "argmin", "any", "all", "cumsum", "cumprod", "sort", "argsort", "topk", "logsumexp", "softmax", "log_softmax", "std", "var", "median", "matmul", "mm", "bmm", "mv", "dot", "outer", "unsqueeze", "squeeze", "reshape", "view", "flatten", "permute", "transpose", "movedim", "swapaxes", "t", "flip", "roll", "repeat", "repeat_interleave", "tile", "expand", "expand_as", "view_as", "reshape_as", "broadcast_to", "split", "chunk", "unbind", "narrow", "select", "gather", "index_select", "masked_fill", "take_along_dim", "diagonal", "tril", "triu", "clone", "contiguous", "float", "long", "bool", "size", "dim", "numel", "detach", "scatter", "lerp", "diff", "new_zeros", "new_ones", "new_full", "type_as", "norm", "to", "where", "unflatten", "cross"]
+    [
+        "abs",
+        "absolute",
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "floor_divide",
+        "neg",
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "log2",
+        "log10",
+        "sqrt",
+        "rsqrt",
+        "square",
+        "reciprocal",
+        "sigmoid",
+        "tanh",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "atan",
+        "erf",
+        "relu",
+        "sign",
+        "sgn",
+        "floor",
+        "ceil",
+        "round",
+        "trunc",
+        "fmod",
+        "remainder",
+        "pow",
+        "maximum",
+        "minimum",
+        "clamp",
+        "clip",
+        "clamp_min",
+        "clamp_max",
+        "nan_to_num",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "greater",
+        "greater_equal",
+        "less",
+        "less_equal",
+        "not_equal",
+        "logical_and",
+        "logical_or",
+        "logical_not",
+        "logical_xor",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "bitwise_not",
+        "isnan",
+        "isinf",
+        "isfinite",
+        "sum",
+        "mean",
+        "prod",
+        "amax",
+        "amin",
+        "max",
+        "min",
+        "argmax",
+        "argmin",
+        "any",
+        "all",
+        "cumsum",
+        "cumprod",
+        "sort",
+        "argsort",
+        "topk",
+        "logsumexp",
+        "softmax",
+        "log_softmax",
+        "std",
+        "var",
+        "median",
+        "matmul",
+        "mm",
+        "bmm",
+        "mv",
+        "dot",
+        "outer",
+        "unsqueeze",
+        "squeeze",
+        "reshape",
+        "view",
+        "flatten",
+        "permute",
+        "transpose",
+        "movedim",
+        "swapaxes",
+        "t",
+        "flip",
+        "roll",
+        "repeat",
+        "repeat_interleave",
+        "tile",
+        "expand",
+        "expand_as",
+        "view_as",
+        "reshape_as",
+        "broadcast_to",
+        "split",
+        "chunk",
+        "unbind",
+        "narrow",
+        "select",
+        "gather",
+        "index_select",
+        "masked_fill",
+        "take_along_dim",
+        "diagonal",
+        "tril",
+        "triu",
+        "clone",
+        "contiguous",
+        "float",
+        "long",
+        "bool",
+        "size",
+        "dim",
+        "numel",
+        "detach",
+        "scatter",
+        "lerp",
+        "diff",
+        "new_zeros",
+        "new_ones",
+        "new_full",
+        "type_as",
+        "norm",
+        "to",
+        "where",
+        "unflatten",
+        "cross",
+    ]
 )
 _PROPERTIES = frozenset({"shape", "dtype", "device", "ndim", "T", "mT"})
-_LIST_METHODS = frozenset({"append", "extend", "insert", "count", "index"})
 _RETURN_TYPES = (
     torch.return_types.max,
     torch.return_types.min,
@@ -51,16 +199,17 @@ _REMEDIES = {
 
 
 class Guards:
-    """The guards of one run, with its step budget.
+    """The guards of one run, with its budget of steps.
 
     Args:
         inputs: the candidate's inputs, which it may not write to.
     """
 
     def __init__(self, inputs: tuple[torch.Tensor, ...] = ()) -> None:
-        """Start with a full step budget."""
+        """Start with a full budget."""
         self._inputs = inputs
         self._steps = 0
+        self._actions = 0
 
     def namespace(self) -> dict[str, Any]:
         """The globals in which the compiled code runs."""
@@ -69,18 +218,19 @@ class Guards:
             "__builtins__": facade.builtins(),
             "__name__": "candidate",
             "__metaclass__": None,
-            "_getattr_": guarded_attribute,
-            "_getitem_": guarded_item,
+            "_getattr_": self._counted(guarded_attribute),
+            "_getitem_": self._counted(guarded_item),
             "_getiter_": self.steps,
             "_iter_unpack_sequence_": guarded_iter_unpack_sequence,
             "_unpack_sequence_": guarded_unpack_sequence,
             "_write_": self.write,
             "_inplacevar_": self.inplace,
-            "_binary_": binary,
-            "_unary_": unary,
-            "_compare_": compare,
-            "_truth_": truth,
+            "_binary_": self._counted(operators.binary),
+            "_unary_": self._counted(operators.unary),
+            "_compare_": self._counted(operators.compare),
+            "_truth_": self._counted(operators.truth),
             "torch": torch_names,
+            "nn": torch_names.names["nn"],
             "F": torch_names.names["nn"].names["functional"],
             "math": facade.math_namespace(),
         }
@@ -92,14 +242,18 @@ class Guards:
         if type(items) not in (list, tuple, range, torch.Size) and not isinstance(items, _RETURN_TYPES):
             raise Refused("run", "iterate", "loop over range(n), a list or a tuple")
         self._steps += len(items)
-        if self._steps > MAX_STEPS:
-            raise Refused("limit", "loop-limit", f"more than {MAX_STEPS} loop steps; a credit function needs far fewer")
-        return iter(items)
+        self._check_budget()
+        return self._each(items)
+
+    def _each(self, items: Any) -> Iterator[Any]:  # noqa: ANN401
+        """The items that were there at the start: a list that grows while it is looped over does not prolong the loop."""
+        return iter(items[:] if type(items) is list else items)
 
     def write(self, target: Any) -> Any:  # noqa: ANN401
         """What may be written to by subscript: tensors and lists that the function made."""
+        self._count()
         if type(target) is list:
-            return target
+            return _ListSlots(target)
         if type(target) is torch.Tensor:
             if any(target is known for known in self._inputs):
                 raise Refused("run", "writes-input", "an input may not be written to; write to a clone: x = x.clone()")
@@ -108,11 +262,31 @@ class Guards:
 
     def inplace(self, op: str, left: Any, right: Any) -> Any:  # noqa: ANN401
         """`x += y` on a name: in place for a tensor that the function made, as Python does."""
+        self._count()
         if any(left is known for known in self._inputs):
             raise Refused("run", "writes-input", f"`{op}` writes to an input; write x = x {op[:-1]} y")
-        if op not in _INPLACE:
+        if op[:-1] not in operators.INPLACE:
             raise Refused("run", "construct", f"`{op}` is not allowed; write the operation out")
-        return _INPLACE[op](left, right)
+        return operators.inplace(op[:-1], left, right)
+
+    def _counted(self, guard: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any) -> Any:  # noqa: ANN401
+            self._count()
+            return guard(*args)
+
+        return counted
+
+    def _count(self) -> None:
+        self._actions += 1
+        self._check_budget()
+
+    def _check_budget(self) -> None:
+        if self._steps > MAX_STEPS:
+            raise Refused("limit", "loop-limit", f"more than {MAX_STEPS} loop steps; a credit function needs far fewer")
+        if self._actions > MAX_ACTIONS:
+            raise Refused(
+                "limit", "loop-limit", f"more than {MAX_ACTIONS} operations; a credit function needs far fewer"
+            )
 
 
 class _Slots:
@@ -129,85 +303,51 @@ class _Slots:
         self._target[key] = value
 
 
-_INPLACE: dict[str, Callable[[Any, Any], Any]] = {
-    "+=": operator.iadd,
-    "-=": operator.isub,
-    "*=": operator.imul,
-    "/=": operator.itruediv,
-    "//=": operator.ifloordiv,
-    "%=": operator.imod,
-    "&=": operator.iand,
-    "|=": operator.ior,
-    "^=": operator.ixor,
-}
+class _ListSlots:
+    """A list in which single items can be replaced."""
+
+    __slots__ = ("_target",)
+
+    def __init__(self, target: list[Any]) -> None:
+        self._target = target
+
+    def __setitem__(self, key: Any, value: Any) -> None:  # noqa: ANN401
+        if type(key) is not int:
+            raise Refused("run", "index", "items of a list are replaced one by one: items[i] = value")
+        self._target[key] = value
 
 
-_BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
-    "**": operator.pow,
-    "@": operator.matmul,
-    "&": operator.and_,
-    "|": operator.or_,
-    "^": operator.xor,
-}
-_UNARY: dict[str, Callable[[Any], Any]] = {"-": operator.neg, "+": operator.pos, "~": operator.invert}
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "is": operator.is_,
-    "is not": operator.is_not,
-}
+def _append(target: list[Any], item: Any) -> None:  # noqa: ANN401
+    operators.check_length(len(target) + 1)
+    target.append(item)
 
 
-def binary(op: str, left: Any, right: Any) -> Any:  # noqa: ANN401
-    """`left op right`, between tensors, numbers and (for `+` and `*`) lists."""
-    for value in (left, right):
-        if type(value) is str:
-            raise Refused("run", "string", "a credit function computes with numbers only")
-        if type(value) is int and value.bit_length() > 64:
-            raise Refused("limit", "number", "an integer of more than 64 bits; use a float")
-    if op == "*":
-        _check_repeat(left, right)
-    return _BINARY[op](left, right)
+def _extend(target: list[Any], items: Any) -> None:  # noqa: ANN401
+    added = list(facade.plain(items))
+    operators.check_length(len(target) + len(added))
+    target.extend(added)
 
 
-def _check_repeat(left: Any, right: Any) -> None:  # noqa: ANN401
-    """`[0.0] * n` with a small n."""
-    for items, times in ((left, right), (right, left)):
-        if type(items) in (list, tuple) and (type(times) is not int or len(items) * times > MAX_STEPS):
-            raise Refused("limit", "memory-limit", f"a list of more than {MAX_STEPS} items")
+def _insert(target: list[Any], index: int, item: Any) -> None:  # noqa: ANN401
+    operators.check_length(len(target) + 1)
+    target.insert(facade.integer("insert", index), item)
 
 
-def unary(op: str, value: Any) -> Any:  # noqa: ANN401
-    """`op value`."""
-    return _UNARY[op](value)
+def _pop(target: list[Any], index: int = -1) -> Any:  # noqa: ANN401
+    return target.pop(facade.integer("pop", index))
 
 
-def compare(ops: tuple[str, ...], values: tuple[Any, ...]) -> Any:  # noqa: ANN401
-    """`a < b`, or a chain of comparisons of Python numbers."""
-    if len(ops) == 1:
-        return _COMPARE[ops[0]](*values)
-    return all(truth(_COMPARE[op](a, b)) for op, a, b in zip(ops, values[:-1], values[1:], strict=True))
+def _index(target: list[Any], item: Any) -> int:  # noqa: ANN401
+    return facade.numbers("index", target).index(item)
 
 
-def truth(value: Any) -> bool:  # noqa: ANN401
-    """Whether a Python value is true; a tensor has no truth that holds for every row."""
-    if type(value) is torch.Tensor:
-        raise Refused(
-            "trace",
-            "data-dependent-branch",
-            "a branch on a tensor depends on the data; use torch.where(condition, a, b) for every row",
-        )
-    return bool(value)
+def _count(target: list[Any], item: Any) -> int:  # noqa: ANN401
+    return facade.numbers("count", target).count(item)
+
+
+_LIST_METHODS: dict[str, Callable[..., Any]] = {
+    "append": _append, "extend": _extend, "insert": _insert, "pop": _pop, "index": _index, "count": _count,
+}  # fmt: skip
 
 
 def guarded_item(target: Any, key: Any) -> Any:  # noqa: ANN401
@@ -244,7 +384,10 @@ def guarded_attribute(target: Any, name: str) -> Any:  # noqa: ANN401
             return _method(target, name)
         raise Refused("run", "attribute", _unknown(f"a tensor's .{name}", name, _METHODS))
     if kind is list and name in _LIST_METHODS:
-        return getattr(target, name)
+        own = _LIST_METHODS[name]
+        return lambda *args: own(target, *args)
+    if kind is torch.Size and name == "numel":
+        return target.numel
     if isinstance(target, _RETURN_TYPES) and name in ("values", "indices"):
         return getattr(target, name)
     raise Refused("run", "attribute", f".{name} of a {kind.__name__} does not exist here")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 CANDIDATE = "<candidate>"
 """The file name under which a candidate's source is compiled."""
 
@@ -23,6 +25,11 @@ class Refused(Exception):  # noqa: N818 - a refusal is an outcome, not an error
         self.code = code
         self.message = message
         self.line = line
+
+
+def refuse(code: str, message: str, node: ast.AST | None = None, line: int | None = None) -> Refused:
+    """A refusal of the screen, at a node or a line."""
+    return Refused("screen", code, message, line if node is None else getattr(node, "lineno", None))
 
 
 def line_of(fault: BaseException) -> int | None:

@@ -6,6 +6,7 @@ operations first. Both records must be the same program; a number that differs b
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable
@@ -25,6 +26,8 @@ BATCHES = (7, 13)
 """Two primes: what is 7 once and 13 once is the batch, whatever else is 7."""
 MAX_NODES = 4096
 MAX_CONSTANT = 65_536
+MAX_ELEMENTS = 4_000_000
+"""Most elements of any value, at the tracer's batch sizes."""
 
 _DTYPES = {torch.float32: "float", torch.int64: "int", torch.bool: "bool"}
 _READS_VALUE = ("_local_scalar_dense", "item", "is_nonzero", "equal")
@@ -60,6 +63,7 @@ class _Recorder(TorchDispatchMode):
         line = _candidate_line()
         _check_kind(name, func, line)
         out = func(*args, **(kwargs or {}))
+        _check_size(name, out, line)
         if name in ("lift_fresh", "lift_fresh_copy") or (name == "detach" and id(args[0]) not in self._known):
             return self._remember_constant(out, line)
         self._add(name, func, args, kwargs or {}, out, line)
@@ -197,7 +201,10 @@ def _merge_nodes(small: dict[str, Any], large: dict[str, Any]) -> dict[str, Any]
 
 def _merge(small: Any, large: Any, line: int | None) -> Any:  # noqa: ANN401
     """One argument from its two records: the same, or a multiple of the batch."""
-    if type(small) is type(large) and small == large:
+    if isinstance(small, dict) or isinstance(large, dict):
+        if json.dumps(small) == json.dumps(large):  # as text: 1, 1.0 and True are three things
+            return small
+    elif type(small) is type(large) and not isinstance(small, list) and repr(small) == repr(large):
         return small
     if isinstance(small, list) and isinstance(large, list) and len(small) == len(large):
         return [_merge(a, b, line) for a, b in zip(small, large, strict=True)]
@@ -211,6 +218,18 @@ def _merge(small: Any, large: Any, line: int | None) -> Any:  # noqa: ANN401
         "a number depends on the number of rows; a row's result must not depend on the batch size",
         line,
     )
+
+
+def _check_size(name: str, out: Any, line: int | None) -> None:  # noqa: ANN401
+    """Broadcasting, `outer`, `repeat` and the like make much from little."""
+    for tensor in out if isinstance(out, list | tuple) else (out,):
+        if isinstance(tensor, torch.Tensor) and tensor.numel() > MAX_ELEMENTS:
+            raise Refused(
+                "limit",
+                "memory-limit",
+                f"{name} makes a tensor of {tensor.numel()} elements; at most {MAX_ELEMENTS} are allowed",
+                line,
+            )
 
 
 def _name_of(func: Any) -> str:  # noqa: ANN401
@@ -236,7 +255,7 @@ def _check_kind(name: str, func: Any, line: int | None) -> None:  # noqa: ANN401
         )
     if func._schema.is_mutable:
         code, text = (
-            ("writes-input", "an input is written to; work on a clone: x = x.clone()")
+            ("writes-input", "a view of an input is written to; work on a clone: x = x.clone()")
             if packet == "copy_"
             else ("operation", f"{packet} writes in place")
         )
