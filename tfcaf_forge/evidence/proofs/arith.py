@@ -163,7 +163,7 @@ def sum_to(a: Val, shape: tuple[int, ...]) -> Val:
     if a.shape == shape:
         return a
     lead = len(a.shape) - len(shape)
-    if lead < 0 or any(s not in (1, t) for s, t in zip(a.shape[lead:], shape, strict=True)):
+    if lead < 0 or any(t != 1 and s not in (1, t) for s, t in zip(a.shape[lead:], shape, strict=True)):
         raise ValueError(f"cannot sum {a.shape} to {shape}")
     axes = tuple(range(lead)) + tuple(
         lead + i for i, (s, t) in enumerate(zip(a.shape[lead:], shape, strict=True)) if t == 1 and s != 1
@@ -173,9 +173,12 @@ def sum_to(a: Val, shape: tuple[int, ...]) -> Val:
 
 
 def order_statistics(a: Val, axis: int, *, descending: bool) -> Val:
-    """The sorted values: the k-th smallest lies between the k-th smallest of each bound."""
-    lo, hi = np.sort(a.lo, axis), np.sort(a.hi, axis)
+    """The sorted values: the k-th smallest lies between the k-th smallest of each bound. A NaN sorts last and
+    shifts all others, so where one may be, any element may stand anywhere.
+    """
     nan = np.broadcast_to(a.nan.any(axis, keepdims=True), a.shape)
+    lo = np.where(nan, a.lo.min(axis, keepdims=True, initial=INF), np.sort(a.lo, axis))
+    hi = np.where(nan, a.hi.max(axis, keepdims=True, initial=-INF), np.sort(a.hi, axis))
     whole = np.broadcast_to(a.whole.all(axis, keepdims=True), a.shape)
     if descending:
         lo, hi = np.flip(lo, axis), np.flip(hi, axis)

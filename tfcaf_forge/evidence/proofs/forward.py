@@ -71,6 +71,8 @@ def _outputs(run: Run, index: int) -> tuple[Val, ...]:
         if len(outs) == len(shapes) and all(out.shape == shape for out, shape in zip(outs, shapes, strict=True)):
             return outs
         run.lost.append(index)
+    run.broken = np.ones_like(run.broken)  # nobody knows whether it raises
+    run.broken_at = index if run.broken_at is None else run.broken_at
     return tuple(top(shape, kind.dtype) for shape, kind in zip(shapes, site.kinds, strict=True))
 
 

@@ -24,11 +24,21 @@ _JUMPS = ("detach", "div.Tensor_mode", "remainder.Scalar", "remainder.Tensor", "
 _KINKED_INDEX = ("max.dim", "min.dim", "sort", "topk")
 
 
+_NO_DERIVATIVE = ("floor_divide", "copy")
+"""Operations of which autograd raises when it is asked for a gradient through them."""
+_FLAT = ("floor", "ceil", "round", "trunc", "sign", "sgn")
+"""Steps, through which autograd passes a zero (and zero times an infinity further back is a NaN)."""
+
+
 def smooth_values(graph: OpGraph, keep: list[bool]) -> list[bool]:
     """Which values depend on local_q through smooth operations alone (a gradient may reach them)."""
     smooth = [True, False]
     for index, node in enumerate(graph.nodes):
-        through = TABLE[node.op].smooth and node.op != "detach" and keep[index + FIRST_NODE]
+        through = (
+            (TABLE[node.op].smooth or node.op in _NO_DERIVATIVE or node.op in _FLAT)
+            and node.op != "detach"
+            and keep[index + FIRST_NODE]
+        )
         smooth.append(through and any(smooth[ref.id] for ref in node.refs() if not _index_of(graph, ref)))
     return smooth
 
@@ -60,6 +70,8 @@ def _index_of(graph: OpGraph, ref: Ref) -> bool:
 def credit(run: Run, smooth: list[bool], deadline: float = INF) -> tuple[Val, int | None]:
     """The credit, [cells, N], and the first node on the way back that lost its sign or its finiteness.
 
+    Unknown altogether where autograd would raise.
+
     Raises:
         OutOfTimeError: past the deadline.
     """
@@ -73,6 +85,8 @@ def credit(run: Run, smooth: list[bool], deadline: float = INF) -> tuple[Val, in
         outs = tuple(_settled(run, Ref(value, out), arrived) for out in range(len(run.types[value])))
         if all(out is None for out in outs):
             continue
+        if graph.nodes[index].op in _NO_DERIVATIVE:
+            return top((run.cells, graph.n_agents)), index
         for ref, part in _passed(run, index, outs, smooth):
             arrived.setdefault(ref, []).append(part)
             if lost is None and _worse(outs, part):

@@ -16,6 +16,7 @@ from tfcaf_forge.evidence.proofs.reads import slots_read
 from tfcaf_forge.evidence.proofs.rows import first_crossing, kept
 from tfcaf_forge.evidence.proofs.search import Findings, Summary, explore
 from tfcaf_forge.evidence.proofs.site import Types, firsts
+from tfcaf_forge.evidence.proofs.unfold import unfold
 from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.records.base import Plain
 from tfcaf_forge.records.task_spec import TaskSpec
@@ -72,11 +73,11 @@ def prove(graph: OpGraph, types: Types, task: TaskSpec, *, budget_s: float = 0.5
 
 def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadline: float) -> dict[str, Proof]:
     proofs = {"deterministic": _deterministic(graph)}
+    graph, types = unfold(graph, types)
     crossing = first_crossing(graph, types)
     if crossing is not None:
         reason = f"rows may meet at {place(graph, crossing)}"
         return {name: proofs.get(name, _unknown(reason, started)) for name in PROPERTIES}
-    proofs["batch-independent"] = _proved("no operation lets rows meet", started)
     read, irrelevant = slots_read(graph, types, task)
     proofs["irrelevant-fields"] = _irrelevant(task, irrelevant, started)
     keep = kept(graph)
@@ -100,7 +101,7 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
         calm = ~found.hazard.any(axis=1) & sound
         rising = (found.lo >= 0.0).all(axis=1) & ~found.nan.any(axis=1) & sound
         trouble = _trouble(output.hazard.any(axis=1) | run.broken, found.lo, found.hazard, len(run.origins))
-        return Findings(output, found, finite, calm, rising, trouble, run.origins, lost, run.broken_at)
+        return Findings(output, found, sound, finite, calm, rising, trouble, run.origins, lost, run.broken_at)
 
     try:
         relaxed = task.credit.monotonicity == "relaxed"
@@ -108,8 +109,9 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
     except OutOfTimeError:
         reason = f"the time budget was spent on a graph of {len(graph.nodes)} operations"
         return {name: proofs.get(name, _unknown(reason, started)) for name in PROPERTIES}
+    proofs["batch-independent"] = _apart(graph, summary, started)
     proofs |= _conclude(graph, keep, summary, started)
-    proofs["credit-sum"] = _sum(graph, types, task, proofs["finite-gradient"].status == "PROVED", started)
+    proofs["credit-sum"] = _sum(graph, types, proofs["finite-gradient"].status == "PROVED", started)
     return {name: proofs[name] for name in PROPERTIES}
 
 
@@ -118,6 +120,13 @@ def place(graph: OpGraph, index: int) -> str:
     node = graph.nodes[index]
     line = f", line {node.line}" if node.line is not None else ""
     return f"{node.op} (node {index}{line})"
+
+
+def _apart(graph: OpGraph, summary: Summary, started: float) -> Proof:
+    """No row sees another; and none can raise, which would take all others with it."""
+    if summary.whole:
+        return _proved("no operation lets rows meet", started)
+    return _unknown(f"one row may fail the batch{_blame(graph, summary, backward=False)}", started)
 
 
 def _conclude(graph: OpGraph, keep: list[bool], summary: Summary, started: float) -> dict[str, Proof]:
@@ -182,10 +191,10 @@ def _irrelevant(task: TaskSpec, read: list[int], started: float) -> Proof:
     return _unknown(f"Q_tot may depend on {names}", started)
 
 
-def _sum(graph: OpGraph, types: Types, task: TaskSpec, finite: bool, started: float) -> Proof:
+def _sum(graph: OpGraph, types: Types, finite: bool, started: float) -> Proof:
     if not finite:
         return _unknown("the credit is not proved finite", started)
-    found = credit_sum(graph, types, task)
+    found = credit_sum(graph, types)
     if isinstance(found, str):
         return _unknown(found, started)
     return _proved(f"the credits sum to {found:.6g}, but for rounding", started)

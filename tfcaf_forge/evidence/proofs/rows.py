@@ -17,6 +17,8 @@ from tfcaf_forge.graph.ops import TABLE
 _MAY_RAISE = ("index", "gather", "write", "matmul")
 _MAY_RAISE_OPS = ("floor_divide", "div.Tensor_mode", "remainder.Scalar", "fmod.Scalar", "remainder.Tensor")
 
+_TO_END = (1 << 63) - 1
+
 
 def kept(graph: OpGraph) -> list[bool]:
     """The values that a proof must look at: what the output reads, and what may raise although nobody reads it."""
@@ -121,7 +123,9 @@ def _places_keep(node: Node, args: dict[str, Arg], types: Types) -> bool:
     shape = types[ref.id][ref.out].shape
     at = cast(int, args["dim"]) % max(len(shape), 1)
     if at < len(shape) and is_batch(shape[at]):
-        return node.op == "slice_scatter" and types[_ref(args["src"]).id][_ref(args["src"]).out].shape == shape
+        whole = args.get("start") in (None, 0) and args.get("end") in (None, BatchDim(1), _TO_END)
+        same = node.op == "slice_scatter" and types[_ref(args["src"]).id][_ref(args["src"]).out].shape == shape
+        return whole and same and args["step"] == 1
     if isinstance(args.get("end"), BatchDim):
         return False
     if node.op == "index_select" or not isinstance(args.get("index"), Ref):

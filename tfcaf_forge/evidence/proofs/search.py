@@ -28,6 +28,7 @@ class Findings:
     Attributes:
         output: Q_tot, [cells, 1].
         credit: [cells, N].
+        whole: whether no operation may raise.
         finite, smooth, monotone: whether the output and the credit are finite and the credit is not negative.
         trouble: how far a cell is from all three; 0 where all hold.
         origins: nodes where something may stop being finite, in order.
@@ -37,6 +38,7 @@ class Findings:
 
     output: Val
     credit: Val
+    whole: Mask
     finite: Mask
     smooth: Mask
     monotone: Mask
@@ -51,7 +53,7 @@ class Summary:
     """What all cells together say.
 
     Attributes:
-        finite, smooth, monotone: proved in every cell.
+        whole, finite, smooth, monotone: proved in every cell.
         credit_lo, credit_hi: bounds of the credit over all cells, [N].
         output: bounds of Q_tot.
         cells: how many cells were settled or left.
@@ -59,6 +61,7 @@ class Summary:
         seconds: time until each property was settled.
     """
 
+    whole: bool = True
     finite: bool = True
     smooth: bool = True
     monotone: bool = True
@@ -136,6 +139,7 @@ def _rows(found: Findings, rows: Mask) -> Findings:
     return Findings(
         found.output.moved(lambda x: x[rows]),
         found.credit.moved(lambda x: x[rows]),
+        found.whole[rows],
         found.finite[rows],
         found.smooth[rows],
         found.monotone[rows],
@@ -151,6 +155,7 @@ def _absorb(summary: Summary, found: Findings, rows: Mask) -> None:
     if not rows.any():
         return
     part = _rows(found, rows)
+    summary.whole &= bool(part.whole.all())
     summary.finite &= bool(part.finite.all())
     summary.smooth &= bool(part.smooth.all())
     summary.monotone &= bool(part.monotone.all())

@@ -15,6 +15,7 @@ BACKWARD: dict[str, BackRule] = {**shape.RULES, **pointwise.RULES, **reduce.RULE
 WITHOUT_RULE: frozenset[str] = frozenset(
     {
         "atan2",  # nobody mixes by angles of Q-values
+        "copy",  # autograd has none either
         "cumprod",
         "prod.dim_int",
         "remainder.Tensor",

@@ -103,7 +103,9 @@ def scattered(back: Back) -> Parts:
     at = site.axis()
     must, may = written(i, shape, at)
     parts = back.to("self", masked(g, ~may, ~must))
-    if back.wants("src"):
+    if back.wants("src") and site.in_shape("src") != i.shape:
+        parts += back.to("src", top(site.in_shape("src")))  # autograd itself stumbles over a larger source
+    elif back.wants("src"):
         lo, hi = g.lo.min(axis=at, keepdims=True), g.hi.max(axis=at, keepdims=True)
         wide = raw(np.minimum(lo, 0.0), np.maximum(hi, 0.0), g.nan.any(axis=at, keepdims=True), False)
         inside = tuple(slice(0, s) if k != at else slice(None) for k, s in enumerate(site.in_shape("src")))

@@ -187,6 +187,11 @@ def passed(back: Back) -> Parts:
     return back.to("self", back.g)
 
 
+def flattened(back: Back) -> Parts:
+    """Steps: zeros, whatever arrives."""
+    return back.to("self", known(back.site.shape, 0.0))
+
+
 def sloped(slope: Callable[[Val, Val], Val], ulps: float = _FUSED) -> BackRule:
     """g times a derivative that is a function of the argument and the result."""
 
@@ -278,6 +283,7 @@ def elu(back: Back) -> Parts:
 
 
 RULES: dict[str, BackRule] = {
+    **dict.fromkeys(("floor", "ceil", "round", "trunc", "sign", "sgn"), flattened),
     "add.Tensor": added,
     "sub.Tensor": subtracted,
     "rsub.Scalar": reverse_subtracted,

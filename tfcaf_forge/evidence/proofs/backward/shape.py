@@ -117,11 +117,6 @@ def triangle(back: Back) -> Parts:
     return back.to("self", raw(np.where(mask, g.lo, 0.0), np.where(mask, g.hi, 0.0), g.nan & mask, False))
 
 
-def copied(back: Back) -> Parts:
-    """copy: all of it goes to src, none to self."""
-    return back.to("self", known(back.site.in_shape(), 0.0)) + back.to("src", back.g)
-
-
 def placed(back: Back) -> Parts:
     """select_scatter and slice_scatter: src gets its slice, self the rest."""
     site, g = back.site, back.g
@@ -150,7 +145,6 @@ RULES: dict[str, BackRule] = {
     "constant_pad_nd": padded,
     "tril": triangle,
     "triu": triangle,
-    "copy": copied,
     "select_scatter": placed,
     "slice_scatter": placed,
 }  # fmt: skip

@@ -304,8 +304,9 @@ def _not_nan(site: Site, f: Two) -> Val:
 
 
 def atan2(site: Site) -> Out:
-    """The angle: between -pi and pi, whatever the operands."""
-    nan = np.broadcast_to(site.flt("self").nan | site.flt("other").nan, site.shape)
+    """The angle: between -pi and pi, whatever the operands; of two subnormals that are flushed it is NaN."""
+    a, b = site.flt("self"), site.flt("other")
+    nan = a.nan | b.nan | (a.zero & b.zero) | (np.isinf(a.size) & np.isinf(b.size))
     bound = np.full(nan.shape, 3.1416)
     return (make(-bound, bound, nan),)
 
@@ -319,6 +320,8 @@ def _either(site: Site, f: Two) -> Val:
 def _linear(site: Site, plus: str, scaled: str, sign: float) -> Val:
     """plus + sign * alpha * scaled, fused or not."""
     alpha = sign * site.num("alpha")
+    if sign < 0 and "bool" in (site.dtype_of("self"), site.dtype_of("other")):
+        raise ValueError("torch refuses subtraction of bool")
     if site.dtype == "bool":
         return top(np.broadcast_shapes(site.val(plus).shape, site.val(scaled).shape), "bool")
     if site.dtype == "int":

@@ -101,6 +101,8 @@ def bitwise(name: str) -> Callable[[Site], Out]:
     def rule(site: Site) -> Out:
         if site.dtype == "bool":
             return on_bools(site)
+        if site.dtype == "float":
+            raise ValueError("torch refuses bit operations on float")
         a, b = site.val("self"), site.val("other")
         positive = (a.lo >= 0) & (b.lo >= 0) & (np.maximum(a.hi, b.hi) < 2.0**50)
         most = np.where(positive, np.maximum(a.hi, b.hi), 1.0)
@@ -130,7 +132,11 @@ def masked_fill(site: Site) -> Out:
     undecided = bool((may & ~must).any())
     read = site.flt if site.dtype == "float" else site.val
     kept = branch(site, "self", site.ref("mask"), holds=False) if undecided else read("self")
-    return (choose(must, may, read("value"), kept),)
+    value = read("value")
+    if site.dtype != "float":  # the value takes the tensor's type
+        value = raw(np.trunc(value.lo), np.trunc(value.hi), False, True)
+        value = value if site.dtype == "int" and (value.size < EXACT).all() else top(value.shape, site.dtype)
+    return (choose(must, may, value, kept),)
 
 
 RULES: dict[str, Callable[[Site], Out]] = {

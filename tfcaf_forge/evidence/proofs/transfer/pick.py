@@ -114,7 +114,9 @@ def gather(site: Site) -> Out:
     at, size = site.axis(), value.shape[site.axis()]
     site.run.fail(site.index, (i.lo < 0) | (i.hi > size - 1), site.type("index"))
     if site.op == "index_select":
-        return (_indexed(value, [at], [i]),)
+        if len(i.shape) > 1:
+            raise ValueError("an index that is no vector, which meta tensors let pass")
+        return (_indexed(value, [at], [i.moved(lambda x: x.reshape(-1))]),)
     value = value.moved(lambda x: x[_reach(i, at)])
     if i.exact:
         key = _clean(i, size)
@@ -173,10 +175,14 @@ def placed(site: Site) -> Out:
     """select_scatter and slice_scatter: self with a slice replaced."""
     value, src = _typed(site, "self"), _typed(site, "src")
     if site.op == "select_scatter":
-        at = site.axis()
-        key: tuple[Any, ...] = (slice(None),) * at + (site.int("index") % value.shape[at],)
+        at, chosen = site.axis(), site.int("index")
+        if not -value.shape[at] <= chosen < value.shape[at]:
+            raise ValueError("an index out of range, which meta tensors let pass")
+        key: tuple[Any, ...] = (slice(None),) * at + (chosen % value.shape[at],)
     else:
         key = slicer(site)
+    if value.lo[key].shape != src.shape:
+        raise ValueError("a source of another shape, which meta tensors let pass")
 
     def write(x: Array, y: Array) -> Array:
         out = np.array(x)

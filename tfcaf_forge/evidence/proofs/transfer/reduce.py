@@ -30,6 +30,17 @@ _FAR = 110.0
 """e^-110 is far below the least float32."""
 
 
+def _of_float(rule: Callable[[Site], Out]) -> Callable[[Site], Out]:
+    """Meta tensors let integers pass where the kernels refuse them: such a node is left without a rule."""
+
+    def checked(site: Site) -> Out:
+        if site.dtype != "float":
+            raise ValueError(f"{site.op} of {site.dtype}")
+        return rule(site)
+
+    return checked
+
+
 def _float_self(site: Site) -> Val:
     return site.flt("self") if site.dtype == "float" else site.val("self")
 
@@ -86,6 +97,8 @@ def extreme(largest: bool) -> Callable[[Site], Out]:
 
 def arg_extreme(site: Site) -> Out:
     """An index into the dimension (into all elements where none is named)."""
+    if site.dtype_of("self") == "bool":
+        raise ValueError("torch refuses argmax of bool")
     last = max(site.count(site.axes()) - 1.0, 0.0)
     return (raw(np.zeros(site.shape), np.full(site.shape, last), False, True),)
 
@@ -267,6 +280,8 @@ def sort(site: Site) -> Out:
 def topk(site: Site) -> Out:
     """The k largest (or smallest), sorted or, where that is not asked for, in any order."""
     a = site.val("self")
+    if site.dtype == "bool":
+        raise ValueError("torch refuses topk of bool")
     if not a.shape:
         return top((), site.dtype), top((), "int")
     at, k = site.axis(), site.int("k")
@@ -284,6 +299,8 @@ def matmul(site: Site) -> Out:
     name = site.node.op
     right = {"mm": "mat2", "bmm": "mat2", "mv": "vec", "dot": "tensor"}[name]
     a, b = site.val("self"), site.val(right)
+    if site.dtype_of("self") != site.dtype_of(right) or site.dtype == "bool":
+        raise ValueError(f"{name} of these element types: the kernels refuse it")
     if site.dtype != "float":
         return (top(site.shape, site.dtype),)
     a, b = as_float(a, site.dtype_of("self")), as_float(b, site.dtype_of(right))
@@ -307,20 +324,20 @@ def matrix_product(a: Val, b: Val, name: str) -> Val:
 RULES: dict[str, Callable[[Site], Out]] = {
     "sum": total,
     "sum.dim_IntList": total,
-    "mean": mean,
-    "mean.dim": mean,
+    "mean": _of_float(mean),
+    "mean.dim": _of_float(mean),
     "prod.dim_int": product,
     **dict.fromkeys(("amax", "max.dim", "max"), extreme(True)),
     **dict.fromkeys(("amin", "min.dim", "min"), extreme(False)),
     "argmax": arg_extreme,
     "argmin": arg_extreme,
     **dict.fromkeys(("any", "any.dim", "any.dims", "all", "all.dim", "all.dims"), quantifier),
-    "var.correction": variance,
-    "std.correction": deviation,
-    "linalg_vector_norm": norm,
-    "logsumexp": logsumexp,
-    "_softmax": softmax,
-    "_log_softmax": log_softmax,
+    "var.correction": _of_float(variance),
+    "std.correction": _of_float(deviation),
+    "linalg_vector_norm": _of_float(norm),
+    "logsumexp": _of_float(logsumexp),
+    "_softmax": _of_float(softmax),
+    "_log_softmax": _of_float(log_softmax),
     "cumsum": cumsum,
     "cumprod": cumprod,
     "sort": sort,

@@ -160,6 +160,10 @@ def pad(site: Site) -> Out:
     def padded(x: Array, filler: Any) -> Array:  # noqa: ANN401 - a scalar of the array's type
         return np.pad(x[key], widths, constant_values=filler)
 
+    if site.dtype == "bool":
+        fill = known((), float(fill.lo[()] != 0.0))
+    elif site.dtype == "int" and not fill.whole.all():
+        return (_unknown(site),)
     whole = padded(value.whole, fill.whole[()])
     return (raw(padded(value.lo, fill.lo[()]), padded(value.hi, fill.hi[()]), padded(value.nan, False), whole),)
 

@@ -125,6 +125,7 @@ def tan(a: Val) -> Val:
 
 def softplus(site: Site) -> Out:
     """log(1 + e^(b x)) / b, or x beyond the threshold; never negative."""
+    _only_float(site)
     beta, threshold = site.num("beta"), site.num("threshold")
     a = site.flt("self")
     if beta <= 0:
@@ -143,6 +144,7 @@ def softplus(site: Site) -> Out:
 
 def elu(site: Site) -> Out:
     """scale * x above zero, scale * alpha * (e^(x * input_scale) - 1) below."""
+    _only_float(site)
     a = site.flt("self")
     alpha, scale, inner = site.num("alpha"), site.num("scale"), site.num("input_scale")
     if min(alpha, scale, inner) < 0:
@@ -160,6 +162,7 @@ def elu(site: Site) -> Out:
 
 def leaky_relu(site: Site) -> Out:
     """x above zero, slope * x below."""
+    _only_float(site)
     a, slope = site.flt("self"), site.num("negative_slope")
     sloped = arith.mul(a, constant(np.asarray(slope)))
     if slope < 0:
@@ -214,6 +217,8 @@ def stepped(f: Callable[[Reals], Reals]) -> Callable[[Site], Out]:
 
     def rule(site: Site) -> Out:
         a = site.val("self")
+        if site.dtype == "bool":
+            raise ValueError(f"{site.op} of bool")
         return (raw(f(a.lo), f(a.hi), a.nan, True),)
 
     return rule
@@ -228,6 +233,8 @@ def logical_not(site: Site) -> Out:
 def bitwise_not(site: Site) -> Out:
     """The complement: 1 - x of a bool, -x - 1 of an integer."""
     a = site.val("self")
+    if site.dtype == "float":
+        raise ValueError("torch refuses bit operations on float")
     off = 1.0 if site.dtype == "bool" else -1.0
     return (raw(off - a.hi, off - a.lo, False, True),)
 
@@ -261,7 +268,17 @@ def to_copy(site: Site) -> Out:
 
 
 def _float(f: Callable[[Val], Val]) -> Callable[[Site], Out]:
-    return lambda site: (f(site.flt("self")),)
+    def rule(site: Site) -> Out:
+        _only_float(site)
+        return (f(site.flt("self")),)
+
+    return rule
+
+
+def _only_float(site: Site) -> None:
+    """Meta tensors let integers pass where the kernels refuse them: such a node is left without a rule."""
+    if site.dtype != "float":
+        raise ValueError(f"{site.op} of {site.dtype}")
 
 
 def _any(f: Callable[[Val], Val]) -> Callable[[Site], Out]:
