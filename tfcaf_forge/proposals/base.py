@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from tfcaf_forge.records.base import Plain
@@ -21,12 +22,14 @@ class Attempt(Plain, frozen=True, kw_only=True):
         rejection: why the sandbox refused it, if it did.
         evidence: the verdicts on its graph, if it came that far.
         score: how it did on the replay dataset, if it was ranked.
+        duplicate: id of the earlier proposal that it repeats, if it does.
     """
 
     proposal: Proposal
     rejection: Rejection | None = None
     evidence: Evidence | None = None
     score: Score | None = None
+    duplicate: int | None = None
 
     @property
     def refused(self) -> bool:
@@ -55,6 +58,60 @@ class Coder(Protocol):
             id: the number of the proposal in the run; a label that decides nothing.
             round, index: where it stands in the loop, both from 0.
             history: everything that was tried before, in any order.
+        """
+        ...
+
+
+class Draft(Plain, frozen=True, kw_only=True):
+    """What came of one question to a model.
+
+    Attributes:
+        proposal: the function; where no answer held one, what the model wrote in its place.
+        rejection: why it is no function, or None.
+    """
+
+    proposal: Proposal
+    rejection: Rejection | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drafts:
+    """A round's answers.
+
+    Attributes:
+        by_index: what was written, by index in the round; an index that is missing was not asked.
+        stopped: why the run cannot go on (`budget`, `breaker`, `interrupted`, `transcript`); empty if it can.
+        detail: the same as a sentence.
+    """
+
+    by_index: dict[int, Draft]
+    stopped: str = ""
+    detail: str = ""
+
+
+class RoundCoder(Protocol):
+    """Writes the proposals of a round together, so that several questions can be in flight.
+
+    What `Coder` promises holds here too: a draft depends on the coder's settings, the task, its place in the loop and
+    the attempts of earlier rounds, and on answers that are on the disk.
+    """
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        ...
+
+    def draft(
+        self, task: TaskSpec, *, round: int, ids: Mapping[int, int], history: Sequence[Attempt], baseline: Score | None
+    ) -> Drafts:
+        """Write the proposals of one round.
+
+        Args:
+            task: what to write functions for.
+            round: from 0.
+            ids: the proposal's id for every index that is wanted.
+            history: everything that was tried before, in any order.
+            baseline: the score of equal weights, once it is known.
         """
         ...
 
