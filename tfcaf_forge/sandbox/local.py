@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,17 +30,32 @@ from tfcaf_forge.sandbox.wire import HEADER, MAX_FRAME, WireError, decode, encod
 
 _GRACE_SECONDS = 2.0
 """How much longer than the warm process the host waits before it kills all of it."""
+_HALF = 8
+_SHAKING = frozenset(
+    f"died:{int(number)}"
+    for number in (signal.SIGSEGV, signal.SIGSYS, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
+)
+"""A candidate that ended so came close to native code; the next one gets a new warm process."""
 _NEEDED = ("torch", "RestrictedPython")
 
 
 class Hello(Plain, frozen=True, kw_only=True):
-    """What the warm process says once it is ready."""
+    """What the warm process says once it is ready.
+
+    Attributes:
+        protocol: version of this conversation.
+        python, torch: versions inside.
+        layers: those that held in its self-test, from the inside out.
+        missing: by layer, why it does not hold and what to do.
+        attempts: by layer and attempt of the self-test, what stopped it.
+    """
 
     protocol: int
     python: str
     torch: str
     layers: tuple[str, ...]
     missing: dict[str, str]
+    attempts: dict[str, str] = {}
 
 
 class Reply(Plain, frozen=True, kw_only=True):
@@ -54,18 +70,25 @@ class LocalWorker:
 
     Args:
         profile: limits.
+        main: the guest's program; another one only in tests.
+        thorough: a self-test that takes a few seconds.
 
     Raises:
         SandboxError: the platform has no fork, or the process did not come up.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, *, main: Path | None = None, thorough: bool = False) -> None:
         """Start the warm process and wait until it is ready."""
         if not sys.platform.startswith("linux"):
             raise SandboxError(f"the local sandbox needs Linux, this is {sys.platform}; use --sandbox docker")
         self._profile = profile
         self._served = 0
-        self._process, self._socket = _start()
+        self._shaken = False
+        self._marker = os.urandom(2 * _HALF)  # the self-test looks for it in the guest's memory
+        program = main or bundled("sandboxes") / "guest" / "main.py"
+        self._process, self._socket = _start(
+            program, [*_split(self._marker), *(["--thorough", "yes"] if thorough else [])]
+        )
         self.hello = self._greet()
 
     @property
@@ -76,7 +99,7 @@ class LocalWorker:
     @property
     def spent(self) -> bool:
         """Whether the process should be replaced before the next candidate."""
-        return self._served >= self._profile.worker.renew_after or self._process.poll() is not None
+        return self._shaken or self._served >= self._profile.worker.renew_after or self._process.poll() is not None
 
     def ask(self, request: dict[str, Any]) -> tuple[bytes, str]:
         """Run one candidate.
@@ -96,6 +119,7 @@ class LocalWorker:
         try:
             self._socket.sendall(encode(message))
             reply = self._reply(deadline)
+            self._shaken = reply.fate in _SHAKING
             return self._frame(deadline), reply.fate
         except TimeoutError:
             self.close()
@@ -133,7 +157,11 @@ class LocalWorker:
                 f"try it by hand: {sys.executable} -I -c 'import torch, RestrictedPython'"
             ) from None
         if hello.protocol != 1:
+            self.close()
             raise SandboxError(f"the guest speaks protocol {hello.protocol}, this release speaks 1; reinstall")
+        if "trace" in hello.missing:
+            self.close()
+            raise SandboxError(f"an honest function does not pass the sandbox: {hello.missing['trace']}")
         return hello
 
     def _reply(self, deadline: float) -> Reply:
@@ -162,11 +190,15 @@ class LocalWorker:
         return b"".join(parts)
 
 
-def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _split(marker: bytes) -> list[str]:
+    """The marker in two halves, in hexadecimal: in this form it stands nowhere in the guest's memory."""
+    return ["--marker", f"{marker[:_HALF].hex()}:{marker[_HALF:].hex()}"]
+
+
+def _start(main: Path, options: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair()
-    main = bundled("sandboxes") / "guest" / "main.py"
     sites = [argument for site in _sites() for argument in ("--site", site)]
-    command = [sys.executable, "-I", "-B", str(main), "--fd", str(theirs.fileno()), *sites]
+    command = [sys.executable, "-I", "-B", str(main), "--fd", str(theirs.fileno()), *sites, *options]
     process = subprocess.Popen(  # noqa: S603 - our own program, no shell
         command,
         stdin=subprocess.DEVNULL,
