@@ -82,10 +82,9 @@ def what_happened(fault: Rejection | Evidence | int | None, task: TaskSpec | Non
     if fault is None:
         return ""
     failed = [v for v in fault.verdicts if v.required and not v.holds]
-    if not failed:  # an advisory property says something only where it fails
-        failed = [v for v in fault.verdicts if v.status in ("REFUTED", "ERRORED")]
-    if not failed:
-        return ""
+    if not failed:  # the report shows where an advisory property fails; here its name is enough
+        names = [v.property_id for v in fault.verdicts if v.status in ("REFUTED", "ERRORED")]
+        return f"advisory: not {', '.join(names)}" if names else ""
     failed.sort(key=lambda verdict: (verdict.status != "REFUTED", verdict.status != "ERRORED"))
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
     return one_line(verdict_text(failed[0], task), limit) + more
