@@ -104,6 +104,7 @@ def enter(*, walls: bool = True) -> House:
         OSError: a wall failed half-way; the process must end.
     """
     house = House()
+    house.is_init = os.getpid() == 1  # of a container
     system.prctl(system.PR_SET_CHILD_SUBREAPER, 1)
     _try(house, "keyring", _keyring)
     if walls:
