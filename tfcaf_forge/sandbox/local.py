@@ -31,7 +31,7 @@ from tfcaf_forge.sandbox.wire import HEADER, MAX_FRAME, WireError, decode, encod
 _GRACE_SECONDS = 2.0
 """How much longer than the warm process the host waits before it kills all of it."""
 _HALF = 8
-_SHAKING = frozenset(
+SHAKING = frozenset(
     f"died:{int(number)}"
     for number in (signal.SIGSEGV, signal.SIGSYS, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
 )
@@ -119,7 +119,7 @@ class LocalWorker:
         try:
             self._socket.sendall(encode(message))
             reply = self._reply(deadline)
-            self._shaken = reply.fate in _SHAKING
+            self._shaken = reply.fate in SHAKING
             return self._frame(deadline), reply.fate
         except TimeoutError:
             self.close()
