@@ -1,19 +1,15 @@
-"""Attempts: what the self-test tries, layer by layer. Each returns where it got through and raises where it did not."""
+"""Attempts: the table of what the self-test tries, layer by layer."""
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import mmap
 import os
-import signal
 import socket
-import stat
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from guest import seccomp, sentinels, system
+from guest import acts, system
+from guest.acts import nothing_if
 from guest.house import NAME
 from guest.sentinels import Segment, Sentinels
 
@@ -22,16 +18,13 @@ BUDGET = 64 << 20
 _ENVIRONMENT = frozenset(
     (
         *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "LC_ALL", "LC_CTYPE"),
-        *("PATH", "HOME", "HOSTNAME", "LANG", "PWD", "TERM", "SHLVL", "_"),  # of containers
+        *("PATH", "HOME", "HOSTNAME", "LANG", "PWD", "TERM", "SHLVL", "_", "TORCHINDUCTOR_CACHE_DIR"),  # of containers
         *("GPG_KEY", "PYTHON_VERSION", "PYTHON_SHA256", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"),
     )
 )
 """Names that may stand in the environment of the warm process; none holds a secret."""
+_OWN = ("own-namespaces",)
 _QUIET = ("descriptors", "no-new-privileges")
-
-
-class Nothing(Exception):  # noqa: N818 - not a fault
-    """It ran, and came away with nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +36,16 @@ class Attempt:
         what: in words.
         act: does it.
         under: the other layers to apply, those that this one needs; the walls of the house always stand.
+        fatal: whether it is stopped by a signal; such an attempt has a process of its own.
+        thorough: left out of the quick self-test: another attempt shows the same rule, or it takes seconds.
     """
 
     layer: str
     what: str
     act: Callable[[], object]
     under: tuple[str, ...] = ()
+    fatal: bool = False
+    thorough: bool = False
 
 
 def attempts(planted: Sentinels, own_segment: Segment, *, thorough: bool) -> list[Attempt]:
@@ -57,200 +54,86 @@ def attempts(planted: Sentinels, own_segment: Segment, *, thorough: bool) -> lis
     Args:
         planted: what stands outside.
         own_segment: shared memory of the warm process itself.
-        thorough: with the one that takes a second of processor time.
+        thorough: with those that the quick self-test leaves out.
     """
-    return [
-        Attempt("process", "find the host's memory", lambda: _nothing(not planted.memory)),
-        Attempt("environment", "find a variable of the host", lambda: _nothing(planted.environment <= _ENVIRONMENT)),
+    everything = [
+        Attempt("process", "find the host's memory", lambda: nothing_if(not planted.memory)),
+        Attempt("environment", "find a variable of the host", lambda: nothing_if(planted.environment <= _ENVIRONMENT)),
         *_of_the_house(planted),
         *_of_the_process(own_segment),
-        *_of_resources(thorough),
+        *_of_resources(),
         *_of_the_kernel(),
     ]
+    return [attempt for attempt in everything if thorough or not attempt.thorough]
 
 
 def _of_the_house(planted: Sentinels) -> list[Attempt]:
     return [
-        Attempt("keyring", "find the user's keys", lambda: _keys(planted.keyring)),
+        Attempt("keyring", "find the user's keys", lambda: acts.find_keys(planted.keyring)),
         Attempt("user-namespace", "become the machine's root", lambda: os.setresuid(0, 0, 0)),
-        Attempt("network-namespace", "connect to a TCP port", lambda: _connect(planted.port)),
-        Attempt("network-namespace", "send a UDP packet", lambda: _send(planted.port)),
-        Attempt("network-namespace", "connect to an abstract Unix socket", lambda: _connect_unix(planted.name)),
-        Attempt("ipc-namespace", "attach the host's shared memory", lambda: _attach(planted.segment)),
-        Attempt("host-names", "learn the host's name", lambda: _nothing(socket.gethostname() == NAME)),
+        Attempt("network-namespace", "connect to a TCP port", lambda: acts.connect(planted.port)),
+        Attempt("network-namespace", "send a UDP packet", lambda: acts.send(planted.port)),
+        Attempt("network-namespace", "connect to an abstract socket", lambda: acts.connect_unix(planted.name)),
+        Attempt("ipc-namespace", "attach the host's shared memory", lambda: acts.attach(planted.segment)),
+        Attempt("host-names", "learn the host's name", lambda: nothing_if(socket.gethostname() == NAME)),
         Attempt("pid-namespace", "signal a process of the host", lambda: os.kill(planted.pid, 0)),
-        Attempt("empty-root", "read a file", lambda: _read(planted.file)),
+        Attempt("empty-root", "read a file", lambda: acts.read(planted.file)),
         Attempt("empty-root", "stat /proc", lambda: os.stat("/proc/self")),
-        Attempt("empty-root", "list /", lambda: _nothing(not os.listdir("/"))),
+        Attempt("empty-root", "list /", lambda: nothing_if(not os.listdir("/"))),
         Attempt("empty-root", "make a file", lambda: os.open("/x", os.O_CREAT | os.O_WRONLY, 0o600)),
     ]
 
 
 def _of_the_process(own_segment: Segment) -> list[Attempt]:
-    own = ("own-namespaces",)
     return [
-        Attempt("session", "stay in the host's session", lambda: _nothing(os.getsid(0) == os.getpid())),
-        Attempt("descriptors", "use a descriptor left open", _open_descriptor),
-        Attempt("own-namespaces", "attach shared memory of before", lambda: _attach(own_segment)),
-        Attempt("identity", "become root", _become_root, own),
-        Attempt("capabilities", "change the root directory", lambda: os.chroot("/"), own),
-        Attempt("capabilities", "make a network of its own", lambda: system.unshare(system.NEW_NET), own),
-        Attempt("capabilities", "mount a file system", lambda: system.mount("tmpfs", "/", 0), own),
-        Attempt("parent-death", "outlive the warm process", _outlive),
-        Attempt("not-dumpable", "let itself be looked into", _dumpable, own),
-        Attempt("no-new-privileges", "keep the way to new privileges", _privileges),
+        Attempt("session", "stay in the host's session", lambda: nothing_if(os.getsid(0) == os.getpid())),
+        Attempt("descriptors", "use a descriptor left open", acts.find_descriptor),
+        Attempt("own-namespaces", "attach shared memory of before", lambda: acts.attach(own_segment)),
+        Attempt("identity", "become root", acts.become_root, _OWN),
+        Attempt("capabilities", "change the root directory", lambda: os.chroot("/"), _OWN),
+        Attempt("capabilities", "make a network of its own", lambda: system.unshare(system.NEW_NET), _OWN),
+        Attempt("capabilities", "mount a file system", lambda: system.mount("tmpfs", "/", 0), _OWN),
+        Attempt("parent-death", "outlive the warm process", acts.outlive),
+        Attempt("not-dumpable", "let itself be looked into", acts.be_looked_into, _OWN),
+        Attempt("no-new-privileges", "keep the way to new privileges", acts.keep_privileges),
     ]
 
 
-def _of_resources(thorough: bool) -> list[Attempt]:
+def _of_resources() -> list[Attempt]:
     under = ("own-namespaces", "identity")
-    spin = [Attempt("rlimits", "spin past its processor time", _spin)] if thorough else []
     return [
         Attempt("rlimits", "take more memory", lambda: bytearray(2 * BUDGET), under),
-        Attempt("rlimits", "start a process", _fork, under),
+        Attempt("rlimits", "start a process", acts.fork, under),
+        Attempt("rlimits", "write a file in memory", acts.write_memory_file, under),
         Attempt("rlimits", "open many descriptors", lambda: [os.dup(0) for _ in range(64)], under),
-        Attempt("rlimits", "write a file in memory", _memory_file, under),
-        *spin,
+        Attempt("rlimits", "spin past its processor time", acts.spin, under, fatal=True, thorough=True),
     ]
 
 
 def _of_the_kernel() -> list[Attempt]:
-    seccomped: dict[str, Callable[[], object]] = {
+    answered: dict[str, Callable[[], object]] = {
         "open a path": lambda: os.open("/", os.O_RDONLY),
         "stat a path": lambda: os.stat("/"),
+    }
+    killed: dict[str, Callable[[], object]] = {
         "make a TCP socket": lambda: socket.socket(socket.AF_INET),
-        "make a Unix socket": lambda: socket.socket(socket.AF_UNIX),
-        "start a process": _fork,
+        "start a process": acts.fork,
         "execute a program": lambda: os.execv("/proc/self/exe", ["x"]),  # noqa: S606 - tried, not meant
         "signal its parent": lambda: os.kill(os.getppid(), 0),
-        "trace its parent": lambda: _trace(os.getppid()),
+        "trace its parent": lambda: acts.trace(os.getppid()),
         "map executable memory": lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC),
-        "make memory executable": _make_executable,
+    }
+    rarely: dict[str, Callable[[], object]] = {
+        "make a Unix socket": lambda: socket.socket(socket.AF_UNIX),
+        "make memory executable": acts.make_executable,
         "write elsewhere than the result": lambda: os.write(1, b"x"),
         "make a namespace": lambda: system.unshare(system.NEW_USER),
     }
     if system.MACHINE == "x86_64":
-        seccomped["call the kernel by x32"] = lambda: system.syscall(0x40000000 | 39)
+        rarely["call the kernel by x32"] = lambda: system.syscall(0x40000000 | 39)
     return [
         Attempt("landlock", "open the root directory", lambda: os.open("/", os.O_RDONLY), ("no-new-privileges",)),
-        *(Attempt("seccomp", what, act, _QUIET) for what, act in seccomped.items()),
+        *(Attempt("seccomp", what, act, _QUIET) for what, act in answered.items()),
+        *(Attempt("seccomp", what, act, _QUIET, fatal=True) for what, act in killed.items()),
+        *(Attempt("seccomp", what, act, _QUIET, fatal=True, thorough=True) for what, act in rarely.items()),
     ]
-
-
-def _nothing(held: bool) -> None:
-    if held:
-        raise Nothing
-
-
-def _keys(keyring: int) -> None:
-    _nothing(keyring == -1 or sentinels.session_keyring() != keyring)
-
-
-def _attach(segment: Segment) -> None:
-    _nothing(not sentinels.attach(segment))
-
-
-def _connect(port: int) -> None:
-    _nothing(port == 0)
-    with socket.socket(socket.AF_INET) as client:
-        client.settimeout(2.0)
-        client.connect(("127.0.0.1", port))
-
-
-def _send(port: int) -> None:
-    _nothing(port == 0)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.sendto(b"x", ("127.0.0.1", port))
-
-
-def _connect_unix(name: str) -> None:
-    _nothing(not name)
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(2.0)
-        client.connect(name)
-
-
-def _read(path: str) -> None:
-    with open(path, "rb") as file:
-        file.read(1)
-
-
-def _open_descriptor() -> None:
-    for fd in (0, 1, 2):
-        if not stat.S_ISCHR(os.fstat(fd).st_mode):
-            return
-    for fd in range(seccomp.RESULT_FD + 1, 4096):
-        try:
-            os.fstat(fd)
-        except OSError:
-            continue
-        return
-    raise Nothing
-
-
-def _become_root() -> None:
-    if os.geteuid() != 0:
-        os.setresuid(0, 0, 0)
-
-
-def _outlive() -> None:
-    found = ctypes.c_int()
-    system.prctl(system.PR_GET_PDEATHSIG, ctypes.addressof(found))
-    _nothing(found.value == signal.SIGKILL)
-
-
-def _dumpable() -> None:
-    _nothing(system.prctl(system.PR_GET_DUMPABLE) == 0)
-
-
-def _privileges() -> None:
-    _nothing(system.prctl(system.PR_GET_NO_NEW_PRIVS) == 1)
-
-
-def _spin() -> None:
-    until = time.monotonic() + 6
-    while time.monotonic() < until:
-        pass
-
-
-def _fork() -> None:
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-
-
-def _memory_file() -> None:
-    fd = os.memfd_create("x")
-    os.write(fd, b"x")
-
-
-def _trace(pid: int) -> None:
-    attach = 16
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.ptrace(attach, pid, None, None) < 0:
-        raise OSError(ctypes.get_errno(), "ptrace")
-
-
-def _make_executable() -> None:
-    page = mmap.mmap(-1, 4096)
-    library = ctypes.CDLL(None, use_errno=True)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
-    if library.mprotect(ctypes.c_void_p(address), 4096, mmap.PROT_READ | mmap.PROT_EXEC) < 0:
-        raise OSError(ctypes.get_errno(), "mprotect")
-
-
-def outcome(act: Callable[[], object]) -> str | None:
-    """What stopped an attempt: an error's name, `nothing found`, or None where it got through."""
-    try:
-        act()
-    except Nothing:
-        return "nothing found"
-    except OSError as fault:
-        return errno.errorcode.get(fault.errno or 0, type(fault).__name__)
-    except MemoryError:
-        return "MemoryError"
-    return None
-
-
-__all__ = ["BUDGET", "Attempt", "attempts", "outcome"]

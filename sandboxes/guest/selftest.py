@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guest import child, confine
-from guest.attempts import BUDGET, Attempt, attempts, outcome
+from guest.acts import outcome
+from guest.attempts import BUDGET, Attempt, attempts
 from guest.house import WALLS, House
 from guest.sentinels import Sentinels, segment
 
@@ -59,46 +60,56 @@ def examine_layers(
     found = Findings(missing=dict(house.missing))
     todo = attempts(planted, segment(), thorough=thorough)
     outer = (*_STARTED_BY_THE_HOST, *(WALLS if walls else ()))
-    for name in (*outer, *confine.LAYERS):
+    standing = [name for name in outer if name not in found.missing]
+    _try_together(found, [attempt for attempt in todo if attempt.layer in standing], house, host)
+    for name in confine.LAYERS:
+        own = [attempt for attempt in todo if attempt.layer == name]
+        quick = [attempt for attempt in own if not attempt.fatal]
+        for group in (quick, *([attempt] for attempt in own if attempt.fatal)):
+            if group and name not in found.missing:
+                _try_together(found, group, house, host)
         if name not in found.missing:
-            _try_layer(found, name, [attempt for attempt in todo if attempt.layer == name], house, host)
+            found.plan = (*found.plan, name)
     _try_deadline(found, house, host)
     inside = [*reversed(confine.LAYERS), _DEADLINE, *reversed(outer)]
     found.held = tuple(name for name in inside if name not in found.missing)
     return found
 
 
-def _try_layer(found: Findings, name: str, own: Sequence[Attempt], house: House, host: int) -> None:
-    mine = name in confine.LAYERS
-    for attempt in own:
-        wanted = (*attempt.under, name) if mine else attempt.under
-        layers = [layer for layer in confine.LAYERS if layer in wanted and (layer in found.plan or layer == name)]
-        stopped, unavailable = _try(house, layers, attempt, host)
-        if unavailable:
-            found.missing[name] = unavailable
-            return
-        found.attempts[f"{name}: {attempt.what}"] = stopped or "not stopped"
-        if stopped is None:
-            found.missing[name] = f"it did not stop an attempt to {attempt.what}; {_BUG}"
-            return
-    if mine:
-        found.plan = (*found.plan, name)
-
-
-def _try(house: House, layers: Sequence[str], attempt: Attempt, host: int) -> tuple[str | None, str]:
-    """What stopped an attempt, or None; and why the layer could not be applied at all, or nothing."""
+def _try_together(found: Findings, group: Sequence[Attempt], house: House, host: int) -> None:
+    """Try attempts in one process, under their own layer and those that it needs."""
+    wanted = {layer for attempt in group for layer in (*attempt.under, attempt.layer)}
+    layers = [name for name in confine.LAYERS if name in wanted and (name in found.plan or name == group[0].layer)]
 
     def act(request: dict[str, Any]) -> dict[str, Any]:
         del request
-        return {"stopped": outcome(attempt.act)}
+        return {"stopped": [outcome(attempt.act) for attempt in group]}
 
     body, fate = child.run(house, layers, {"limits": _LIMITS}, act, host)
-    if fate == "answered":
-        return json.loads(body)["stopped"], ""
     if fate == f"died:{child.CONFINEMENT_FAILED}":
-        return None, json.loads(body)["unavailable"] if body else f"it failed half-way; {_BUG}"
-    number = int(fate.partition(":")[2]) if ":" in fate else 0
-    return (fate if number not in set(signal.Signals) else signal.Signals(number).name), ""
+        reason = json.loads(body)["unavailable"] if body else f"it failed half-way; {_BUG}"
+        found.missing.update(dict.fromkeys({attempt.layer for attempt in group}, reason))
+    elif fate != "answered" and len(group) > 1:
+        for attempt in group:  # one of them was deadly, and hid what the others would have come to
+            _try_together(found, [attempt], house, host)
+    else:
+        stopped = json.loads(body)["stopped"] if fate == "answered" else [_name_of(fate)]
+        for attempt, what in zip(group, stopped, strict=True):
+            _note(found, attempt, what)
+
+
+def _note(found: Findings, attempt: Attempt, stopped: str | None) -> None:
+    found.attempts[f"{attempt.layer}: {attempt.what}"] = stopped or "not stopped"
+    if stopped is None:
+        found.missing[attempt.layer] = f"it did not stop an attempt to {attempt.what}; {_BUG}"
+
+
+def _name_of(fate: str) -> str | None:
+    """The signal that ended a process, or `time-limit`; None for an end that no layer can have caused."""
+    number = fate.partition(":")[2]
+    if not number:
+        return fate
+    return signal.Signals(int(number)).name if int(number) in set(signal.Signals) else None
 
 
 def _try_deadline(found: Findings, house: House, host: int) -> None:
