@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tfcaf_forge import __version__
-from tfcaf_forge.cli import collect, export, rank, report, synthesize, task, train, vet
+from tfcaf_forge.cli import collect, export, rank, report, sandbox, synthesize, task, train, vet
 from tfcaf_forge.cli.output import fail, wants_json
 from tfcaf_forge.errors import ForgeError
 
@@ -49,6 +49,7 @@ app.command(epilog=export.EPILOG)(export.export)
 app.command(epilog=train.EPILOG)(train.train)
 app.command(epilog=report.EPILOG)(report.report)
 app.add_typer(task.app, name="task")
+app.add_typer(sandbox.app, name="sandbox")
 
 
 def main() -> None:

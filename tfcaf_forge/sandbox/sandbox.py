@@ -14,6 +14,7 @@ from tfcaf_forge.graph import codec
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.traced import Isolation, Traced
+from tfcaf_forge.sandbox.docker import DockerWorker, gvisor
 from tfcaf_forge.sandbox.local import LocalWorker
 from tfcaf_forge.sandbox.profile import Profile, load_profile
 from tfcaf_forge.sandbox.receive import Contract, receive
@@ -48,7 +49,7 @@ class Worker(Protocol):
         ...
 
 
-BACKENDS: dict[str, Callable[[Profile], Worker]] = {"local": LocalWorker}
+BACKENDS: dict[str, Callable[[Profile], Worker]] = {"local": LocalWorker, "docker": DockerWorker, "gvisor": gvisor}
 """How to start a worker, by the backend's name."""
 
 
@@ -58,19 +59,21 @@ class Sandbox:
     Args:
         backend: a name in `BACKENDS`.
         profile: limits; the bundled `default` where None.
+        require: layers without which no candidate runs, besides those of the profile; `all` means all of the backend's.
 
     Raises:
-        SandboxError: the backend is unknown or does not start.
+        SandboxError: the backend is unknown or does not start, or a required layer does not hold.
     """
 
-    def __init__(self, backend: str = "local", profile: Profile | None = None) -> None:
+    def __init__(self, backend: str = "local", profile: Profile | None = None, *, require: Sequence[str] = ()) -> None:
         """Start the first worker."""
         if backend not in BACKENDS:
             raise SandboxError(f"there is no sandbox backend {backend!r}; choose one of {', '.join(BACKENDS)}")
         self._start = BACKENDS[backend]
         self._profile = profile or load_profile()
-        self._worker: Worker | None = self._start(self._profile)
-        self._isolation = self._worker.isolation
+        self._require = (*self._profile.require, *require)
+        self._worker: Worker | None = None
+        self._ready()
 
     @property
     def isolation(self) -> Isolation:
@@ -144,6 +147,32 @@ class Sandbox:
         """The worker, replaced where it is spent."""
         if self._worker is None or self._worker.spent:
             self.close()
-            self._worker = self._start(self._profile)
-            self._isolation = self._worker.isolation
+            worker = self._start(self._profile)
+            try:
+                check_required(worker.isolation, self._require)
+            except SandboxError:
+                worker.close()
+                raise
+            self._worker, self._isolation = worker, worker.isolation
         return self._worker
+
+
+def check_required(isolation: Isolation, names: Sequence[str]) -> None:
+    """Refuse to run with less than what is required.
+
+    Args:
+        isolation: what holds.
+        names: layers; `all` means all of the backend's.
+
+    Raises:
+        SandboxError: naming each layer that does not hold, why, and what to do.
+    """
+    known = {*isolation.active, *isolation.missing}
+    unknown = [name for name in names if name != "all" and name not in known]
+    if unknown:
+        text = f"the {isolation.backend} sandbox has no layer {unknown[0]!r}"
+        raise SandboxError(f"{text}; choose from all, {', '.join(sorted(known))}")
+    lacking = sorted(isolation.missing if "all" in names else isolation.missing.keys() & set(names))
+    if lacking:
+        reasons = "; ".join(f"{name}: {isolation.missing[name]}" for name in lacking)
+        raise SandboxError(f"a required layer of the {isolation.backend} sandbox does not hold: {reasons}")
