@@ -5,14 +5,18 @@ It never reads what a candidate's child writes: it passes the bytes on, at most 
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from guest import candidate, child, warm, wire
+from guest.guards import Guards
 from guest.house import House, enter
+from guest.policy import compile_candidate
 from guest.selftest import Findings, examine_layers
 from guest.sentinels import plant
 
@@ -73,13 +77,42 @@ def _hello(found: Findings, language: dict[str, str]) -> dict[str, Any]:
 
 
 def _language(house: House, found: Findings, host: int) -> dict[str, str]:
-    """Under all layers an honest function must still pass and a hostile one be refused; what is not so, by layer."""
-    wanted = {"trace": (warm.HONEST, "traced"), "screen": (warm.HOSTILE, "rejected")}
-    missing: dict[str, str] = {}
-    for layer, (text, status) in wanted.items():
-        body, fate = child.run(house, found.plan, {**warm.request(text), "limits": _LIMITS}, candidate.examine, host)
+    """Under all layers an honest function must still pass, and each layer of the language refuse what it is for.
+
+    Returns:
+        What is not so, by layer.
+    """
+    limits, missing = {"limits": _LIMITS}, dict[str, str]()
+    for layer, what, wanted, act, request in (
+        ("trace", "an honest function", "traced", candidate.examine, warm.request(warm.HONEST)),
+        ("screen", "import os", "rejected", candidate.examine, warm.request(warm.HOSTILE)),
+        ("restrictedpython", "compile local_q.__class__", "rejected", _compile_hostile, {}),
+        ("facade", "reach torch.os", "rejected", _reach_hostile, {}),
+    ):
+        body, fate = child.run(house, found.plan, {**request, **limits}, act, host)
         said = json.loads(body) if fate == "answered" else {"status": fate}
-        found.attempts[f"{layer}: {'an honest function' if status == 'traced' else 'import os'}"] = said["status"]
-        if said["status"] != status:
-            missing[layer] = f"expected {status}, got {json.dumps(said)[:300]}; please report this"
+        found.attempts[f"{layer}: {what}"] = said["status"]
+        if said["status"] != wanted:
+            missing[layer] = f"expected {wanted}, got {json.dumps(said)[:300]}; please report this"
     return missing
+
+
+def _compile_hostile(request: dict[str, Any]) -> dict[str, Any]:
+    """RestrictedPython without the screen before it."""
+    del request
+    return _refused(lambda: compile_candidate(ast.parse("def f(a, b):\n    return a.__class__\n")))
+
+
+def _reach_hostile(request: dict[str, Any]) -> dict[str, Any]:
+    """The facade without the screen and the compiler before it."""
+    del request
+    tensors = torch.ones(2, 2), torch.ones(2, 3)
+    return _refused(lambda: Guards(tensors).namespace()["torch"].os)
+
+
+def _refused(act: Callable[[], object]) -> dict[str, Any]:
+    try:
+        act()
+    except Exception as fault:
+        return {"status": "rejected", "reason": type(fault).__name__}
+    return {"status": "not stopped"}

@@ -37,9 +37,15 @@ class Worker(Plain, frozen=True, kw_only=True):
 
 
 class Profile(Record, frozen=True, kw_only=True):
-    """A named set of limits."""
+    """A named set of limits.
+
+    Attributes:
+        name: as runs record it.
+        require: layers without which no candidate runs; `all` means all that the backend has.
+    """
 
     name: str
+    require: tuple[str, ...] = ()
     limits: Limits
     worker: Worker
 
