@@ -131,6 +131,8 @@ def _bind(node: Node) -> Step:
     fill = [_argument(arg, param.kind) for param, arg in zip(op.params, node.args, strict=True)]
     names = [param.name for param in op.params]
     positional = _positional_count(call, names)
+    if op.batch == "view":
+        call = torch.ops.aten.reshape.default  # the same numbers; `view` would ask for the strides that the tracer saw
     makes = op.batch in ("factory", "rows", "like")
 
     def step(values: list[Values], rows: int, dtype: torch.dtype, device: torch.device) -> Values:
