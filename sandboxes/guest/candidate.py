@@ -85,8 +85,7 @@ def _eager(function: Any, local_q: torch.Tensor, state: torch.Tensor) -> dict[st
         )
     gradient = torch.zeros_like(local_q)
     if out.requires_grad:
-        (found,) = torch.autograd.grad(out.sum(), leaf, allow_unused=True)
-        gradient = gradient if found is None else found
+        (gradient,) = torch.autograd.grad(out.sum(), leaf, allow_unused=True, materialize_grads=True)
     return {"q_tot": _text(out.detach()), "credit": _text(gradient)}
 
 

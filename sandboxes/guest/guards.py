@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence
 
-from guest import facade, operators
-from guest.facade import Namespace, check_keywords, check_value
+from guest import composed, facade, operators, pythons
+from guest.checks import check_keywords, check_value
+from guest.facade import Namespace
+from guest.names import METHODS, PROPERTIES
 from guest.refusal import Refused
 
 MAX_STEPS = 100_000
@@ -17,158 +20,6 @@ MAX_STEPS = 100_000
 MAX_ACTIONS = 300_000
 """Most operators, attributes, subscripts and tests of one run: what recursion without a loop would spend."""
 
-_METHODS = frozenset(
-    [
-        "abs",
-        "absolute",
-        "add",
-        "sub",
-        "mul",
-        "div",
-        "floor_divide",
-        "neg",
-        "exp",
-        "expm1",
-        "log",
-        "log1p",
-        "log2",
-        "log10",
-        "sqrt",
-        "rsqrt",
-        "square",
-        "reciprocal",
-        "sigmoid",
-        "tanh",
-        "sin",
-        "cos",
-        "tan",
-        "sinh",
-        "cosh",
-        "atan",
-        "erf",
-        "relu",
-        "sign",
-        "sgn",
-        "floor",
-        "ceil",
-        "round",
-        "trunc",
-        "fmod",
-        "remainder",
-        "pow",
-        "maximum",
-        "minimum",
-        "clamp",
-        "clip",
-        "clamp_min",
-        "clamp_max",
-        "nan_to_num",
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "greater",
-        "greater_equal",
-        "less",
-        "less_equal",
-        "not_equal",
-        "logical_and",
-        "logical_or",
-        "logical_not",
-        "logical_xor",
-        "bitwise_and",
-        "bitwise_or",
-        "bitwise_xor",
-        "bitwise_not",
-        "isnan",
-        "isinf",
-        "isfinite",
-        "sum",
-        "mean",
-        "prod",
-        "amax",
-        "amin",
-        "max",
-        "min",
-        "argmax",
-        "argmin",
-        "any",
-        "all",
-        "cumsum",
-        "cumprod",
-        "sort",
-        "argsort",
-        "topk",
-        "logsumexp",
-        "softmax",
-        "log_softmax",
-        "std",
-        "var",
-        "median",
-        "matmul",
-        "mm",
-        "bmm",
-        "mv",
-        "dot",
-        "outer",
-        "unsqueeze",
-        "squeeze",
-        "reshape",
-        "view",
-        "flatten",
-        "permute",
-        "transpose",
-        "movedim",
-        "swapaxes",
-        "t",
-        "flip",
-        "roll",
-        "repeat",
-        "repeat_interleave",
-        "tile",
-        "expand",
-        "expand_as",
-        "view_as",
-        "reshape_as",
-        "broadcast_to",
-        "split",
-        "chunk",
-        "unbind",
-        "narrow",
-        "select",
-        "gather",
-        "index_select",
-        "masked_fill",
-        "take_along_dim",
-        "diagonal",
-        "tril",
-        "triu",
-        "clone",
-        "contiguous",
-        "float",
-        "long",
-        "bool",
-        "size",
-        "dim",
-        "numel",
-        "detach",
-        "scatter",
-        "lerp",
-        "diff",
-        "new_zeros",
-        "new_ones",
-        "new_full",
-        "type_as",
-        "norm",
-        "to",
-        "where",
-        "unflatten",
-        "cross",
-    ]
-)
-_PROPERTIES = frozenset({"shape", "dtype", "device", "ndim", "T", "mT"})
 _RETURN_TYPES = (
     torch.return_types.max,
     torch.return_types.min,
@@ -186,7 +37,6 @@ _REMEDIES = {
     "cpu": "`.cpu()` is not allowed; the kernel follows its inputs' device",
     "double": "`.double()` is not allowed; compute in float32",
     "half": "`.half()` is not allowed; compute in float32",
-    "int": "`.int()` is not allowed; use .long()",
     "nonzero": "`nonzero` has a shape that depends on the data; use torch.where(condition, a, b)",
     "masked_select": "`masked_select` has a shape that depends on the data; use torch.where(condition, a, b)",
     "unique": "`unique` has a shape that depends on the data; compare with == instead",
@@ -215,7 +65,7 @@ class Guards:
         """The globals in which the compiled code runs."""
         torch_names = facade.torch_namespace()
         return {
-            "__builtins__": facade.builtins(),
+            "__builtins__": pythons.builtins(),
             "__name__": "candidate",
             "__metaclass__": None,
             "_getattr_": self._counted(guarded_attribute),
@@ -298,9 +148,21 @@ class _Slots:
         self._target = target
 
     def __setitem__(self, key: Any, value: Any) -> None:  # noqa: ANN401
+        """`x[key] = value`, as a copy into the slice where the key is made of numbers and slices alone."""
         _check_key(key, "assignment to x[mask]")
         check_value("assignment", value)
-        self._target[key] = value
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(type(part) in (torch.Tensor, list) for part in parts):
+            raise Refused(
+                "run",
+                "write",
+                "assignment at indices is not allowed; use torch.where, x.scatter(dim, index, src) or a loop",
+            )
+        place = self._target[key]
+        made = value if type(value) is torch.Tensor else torch.tensor(value, dtype=place.dtype)
+        while made.dim() > place.dim() and made.shape[0] == 1:
+            made = made.squeeze(0)
+        place.copy_(made)
 
 
 class _ListSlots:
@@ -323,26 +185,26 @@ def _append(target: list[Any], item: Any) -> None:  # noqa: ANN401
 
 
 def _extend(target: list[Any], items: Any) -> None:  # noqa: ANN401
-    added = list(facade.plain(items))
+    added = list(pythons.plain(items))
     operators.check_length(len(target) + len(added))
     target.extend(added)
 
 
 def _insert(target: list[Any], index: int, item: Any) -> None:  # noqa: ANN401
     operators.check_length(len(target) + 1)
-    target.insert(facade.integer("insert", index), item)
+    target.insert(pythons.integer("insert", index), item)
 
 
 def _pop(target: list[Any], index: int = -1) -> Any:  # noqa: ANN401
-    return target.pop(facade.integer("pop", index))
+    return target.pop(pythons.integer("pop", index))
 
 
 def _index(target: list[Any], item: Any) -> int:  # noqa: ANN401
-    return facade.numbers("index", target).index(item)
+    return pythons.numbers("index", target).index(item)
 
 
 def _count(target: list[Any], item: Any) -> int:  # noqa: ANN401
-    return facade.numbers("count", target).count(item)
+    return pythons.numbers("count", target).count(item)
 
 
 _LIST_METHODS: dict[str, Callable[..., Any]] = {
@@ -378,14 +240,13 @@ def guarded_attribute(target: Any, name: str) -> Any:  # noqa: ANN401
             return target.names[name]
         raise Refused("run", "attribute", _unknown(f"{target.label}.{name}", name, target.names))
     if kind is torch.Tensor:
-        if name in _PROPERTIES:
+        if name in PROPERTIES:
             return getattr(target, name)
-        if name in _METHODS:
+        if name in METHODS:
             return _method(target, name)
-        raise Refused("run", "attribute", _unknown(f"a tensor's .{name}", name, _METHODS))
+        raise Refused("run", "attribute", _unknown(f"a tensor's .{name}", name, METHODS))
     if kind is list and name in _LIST_METHODS:
-        own = _LIST_METHODS[name]
-        return lambda *args: own(target, *args)
+        return partial(_LIST_METHODS[name], target)
     if kind is torch.Size and name == "numel":
         return target.numel
     if isinstance(target, _RETURN_TYPES) and name in ("values", "indices"):
@@ -404,8 +265,8 @@ def _unknown(what: str, name: str, known: Any) -> str:  # noqa: ANN401
 def _method(target: torch.Tensor, name: str) -> Callable[..., Any]:
     """A bound method with the facade's argument checks."""
     own = _OWN_METHODS.get(name)
-    bound: Callable[..., Any] = getattr(target, name) if own is None else lambda *a, **k: own(target, *a, **k)
-    strings = {"div": ("rounding_mode",), "norm": ("p",)}.get(name, ())
+    bound: Callable[..., Any] = getattr(target, name) if own is None else partial(own, target)
+    strings = facade.STRINGS.get(name, ())
 
     def called(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         for arg in args:
@@ -430,8 +291,4 @@ def _where(target: torch.Tensor, condition: torch.Tensor, other: Any) -> torch.T
     return torch.where(condition, target, other)
 
 
-def _norm(target: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401
-    return facade._norm(target, *args, **kwargs)
-
-
-_OWN_METHODS: dict[str, Callable[..., Any]] = {"to": _to, "where": _where, "norm": _norm}
+_OWN_METHODS: dict[str, Callable[..., Any]] = {**facade.OWN, "to": _to, "where": _where, "int": composed.long}

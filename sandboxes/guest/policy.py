@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import ast
 from types import CodeType
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from RestrictedPython import compile_restricted_exec
+from RestrictedPython.compile import compile_restricted_exec
 from RestrictedPython.transformer import RestrictingNodeTransformer, copy_locations
 
 from guest.refusal import CANDIDATE, Refused
@@ -44,22 +44,26 @@ class DefaultDeny(RestrictingNodeTransformer):
             return node
         return super().visit(node)
 
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+        """Numbers, None and `...`: the screen has seen that it is no more than that."""
+        return node
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
         """`a + b` becomes `_binary_("+", a, b)`."""
         return _guard(
-            "_binary_", node, ast.Constant(BINARY[type(node.op)]), self.visit(node.left), self.visit(node.right)
+            "_binary_", node, ast.Constant(BINARY[type(node.op)]), self._expr(node.left), self._expr(node.right)
         )
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:  # noqa: N802
         """`-a` becomes `_unary_("-", a)`; `not a` tests the truth of `a`."""
         if isinstance(node.op, ast.Not):
             return ast.copy_location(ast.UnaryOp(node.op, self._truth(node.operand)), node)
-        return _guard("_unary_", node, ast.Constant(UNARY[type(node.op)]), self.visit(node.operand))
+        return _guard("_unary_", node, ast.Constant(UNARY[type(node.op)]), self._expr(node.operand))
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:  # noqa: N802
         """`a < b` becomes `_compare_("<", a, b)`; a chain is a list of operators and one of values."""
         ops: list[ast.expr] = [ast.Constant(COMPARE[type(op)]) for op in node.ops]
-        values = [self.visit(value) for value in (node.left, *node.comparators)]
+        values = [self._expr(value) for value in (node.left, *node.comparators)]
         return _guard("_compare_", node, ast.Tuple(ops, ast.Load()), ast.Tuple(values, ast.Load()))
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:  # noqa: N802
@@ -80,10 +84,10 @@ class DefaultDeny(RestrictingNodeTransformer):
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         """The conditions are tested for their truth."""
-        made = super().visit_comprehension(node)
+        made: object = super().visit_comprehension(node)
         if isinstance(made, ast.comprehension):
             made.ifs = [_guard("_truth_", test, test) for test in made.ifs]
-        return made
+        return cast(ast.AST, made)
 
     def _tested(self, node: _Tested) -> ast.AST:
         made = self.node_contents_visit(node)
@@ -91,10 +95,13 @@ class DefaultDeny(RestrictingNodeTransformer):
         return made
 
     def _truth(self, node: ast.expr) -> ast.expr:
-        return _guard("_truth_", node, self.visit(node))
+        return _guard("_truth_", node, self._expr(node))
+
+    def _expr(self, node: ast.expr) -> ast.expr:
+        return cast(ast.expr, self.visit(node))
 
 
-def _guard(name: str, at: ast.AST, *args: ast.expr) -> ast.Call:
+def _guard(name: str, at: ast.expr | ast.stmt, *args: ast.expr) -> ast.Call:
     """A call of a guard, where `at` stood."""
     call = ast.Call(ast.Name(name, ast.Load()), list(args), [])
     copy_locations(call, at)

@@ -184,7 +184,7 @@ def _check_node(node: ast.AST) -> None:
 
 def _check_constant(node: ast.Constant) -> None:
     value = node.value
-    if value is None or isinstance(value, bool | float):
+    if value is None or value is Ellipsis or isinstance(value, bool | float):
         return
     if isinstance(value, int):
         if abs(value) > MAX_INT:

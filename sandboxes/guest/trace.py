@@ -6,9 +6,9 @@ operations first. Both records must be the same program; a number that differs b
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +44,17 @@ _RANDOM = (
     "native_dropout",
 )
 _DATA_SHAPED = ("nonzero", "masked_select", "unique", "unique_dim", "_unique2", "repeat_interleave")
+_SIMPLER = "write it with simpler operations: arithmetic, comparisons, torch.where, reductions over dim=1"
+_INSTEAD = {
+    "index_put": "use torch.where(mask, a, b), or write one column at a time: x[:, i] = value",
+    "scatter_add": "multiply by a one-hot and sum: (F.one_hot(index, n) * source.unsqueeze(-1)).sum(dim=1)",
+    "index_add": "add column by column: x[:, i] += y[:, j]",
+    "linalg_svd": "compute with products and norms",
+    "cummax": "take the maximum of slices in a loop",
+    "searchsorted": "sum comparisons: (x.unsqueeze(-1) > edges).sum(-1)",
+    "lift": "torch.tensor takes numbers only; join tensors with torch.stack",
+}
+"""What to write instead of an operation that a facade function leads to."""
 _BRANCH = "a branch or a number depends on the data; use torch.where(condition, a, b) for every row"
 
 
@@ -72,7 +83,10 @@ class _Recorder(TorchDispatchMode):
     def _add(self, name: str, func: Any, args: Any, kwargs: dict[str, Any], out: Any, line: int | None) -> None:  # noqa: ANN401
         if name not in self._params:
             raise Refused(
-                "trace", "operation", f"the operation {name} is not allowed; write it with simpler operations", line
+                "trace",
+                "operation",
+                f"the operation {name} is not allowed; {_INSTEAD.get(_packet(name), _SIMPLER)}",
+                line,
             )
         if len(self.nodes) >= MAX_NODES:
             raise Refused("limit", "too-many-nodes", f"more than {MAX_NODES} operations; use fewer loops", line)
@@ -262,6 +276,10 @@ def _check_kind(name: str, func: Any, line: int | None) -> None:  # noqa: ANN401
         raise Refused("trace", code, text, line)
 
 
+def _packet(name: str) -> str:
+    return name.partition(".")[0]
+
+
 def _by_name(func: Any, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
     """Every argument of the call by its ATen name, defaults filled in."""
     given: dict[str, Any] = {}
@@ -290,7 +308,7 @@ def _number(value: bool | int | float, line: int | None) -> Any:  # noqa: ANN401
 
 def _candidate_line() -> int | None:
     """The line of the candidate's source that is being run."""
-    frame = sys._getframe(2)
+    frame = inspect.currentframe()
     while frame is not None:
         if frame.f_code.co_filename == CANDIDATE:
             return frame.f_lineno
