@@ -167,8 +167,9 @@ def _summed(site: Site, slope: Slope) -> Slope:
     if isinstance(slope, Const):
         full = np.broadcast_to(slope.value, site.in_shape())
         return Const(np.asarray(full.sum(axis=axes, keepdims=site.keepdim)) / count)
-    if isinstance(slope, Scaled) and sums_to_one(site.run, slope.ref, axes):
-        return Const(np.full(site.shape, slope.factor / count))
+    if isinstance(slope, Scaled):
+        known = sum_of(site.run, slope.ref, axes)
+        return None if known is None else Const(np.full(site.shape, slope.factor * known / count))
     return None
 
 
@@ -184,22 +185,34 @@ def _joined(site: Site, slopes: dict[Ref, Slope]) -> Slope:
     return Const(np.asarray(glue(parts, axis=site.axis(rank=len(site.shape)))))
 
 
-def sums_to_one(run: Run, ref: Ref, axes: tuple[int, ...]) -> bool:
-    """Whether a value sums to one along the dimensions: a softmax, or `x / sum(x)` without an epsilon."""
+def sum_of(run: Run, ref: Ref, axes: tuple[int, ...]) -> float | None:
+    """What a value sums to along the dimensions, if that is a known number; with its factors taken out."""
     node = run.node_of(run.first(ref))
     if node is None:
-        return False
+        return None
     site = Site(run, node, run.first(ref).id - FIRST_NODE)
     if site.op in _SAME:
-        return sums_to_one(run, site.ref("self"), axes)
-    wide = [axis for axis in axes if run.shape(run.type_of(ref))[axis] != 1]
+        return sum_of(run, site.ref("self"), axes)
+    if site.op in ("mul.Tensor", "div.Tensor"):
+        for value, factor in (("self", "other"), ("other", "self")):
+            if not isinstance(site.arg(factor), Ref) and (site.op == "mul.Tensor" or factor == "other"):
+                inner = sum_of(run, site.ref(value), axes)
+                number = site.num(factor)
+                number = number if site.op == "mul.Tensor" else 1.0 / number if number else 0.0
+                return None if inner is None else inner * number
+    return 1.0 if _sums_to_one(run, site, axes) else None
+
+
+def _sums_to_one(run: Run, site: Site, axes: tuple[int, ...]) -> bool:
+    """A softmax, or `x / sum(x)` without an epsilon."""
+    wide = [axis for axis in axes if site.shape[axis] != 1]
     if site.op == "_softmax":
         return wide == [site.axis()] or (not wide and site.axis() in axes)
     if site.op != "div.Tensor" or not isinstance(site.arg("self"), Ref) or not isinstance(site.arg("other"), Ref):
         return False
     below = run.first(site.ref("other"))
     total = run.node_of(below)
-    if total is not None and total.op in ("unsqueeze", "expand"):
+    if total is not None and total.op == "unsqueeze":
         below = run.first(cast(Ref, total.args[0]))
         total = run.node_of(below)
     if total is None or total.op != "sum.dim_IntList":

@@ -10,7 +10,7 @@ import numpy as np
 from tfcaf_forge.evidence.proofs.domains import INF, Val, top
 from tfcaf_forge.evidence.proofs.site import Run, Site, Types
 from tfcaf_forge.evidence.proofs.transfer import TRANSFER
-from tfcaf_forge.graph.opgraph import FIRST_NODE, OpGraph
+from tfcaf_forge.graph.opgraph import FIRST_NODE, OpGraph, Ref
 
 _MADE_ON_PURPOSE = ("const", "full", "full_like", "new_full", "scalar_tensor", "masked_fill.Scalar", "where.self")
 """Operations that may hold an infinity because somebody wrote one."""
@@ -77,9 +77,26 @@ def _outputs(run: Run, index: int) -> tuple[Val, ...]:
 
 
 def _note_origin(run: Run, index: int) -> None:
-    """Remember a node whose arguments are finite numbers and whose result may not be one."""
-    node = run.graph.nodes[index]
-    if node.op in _MADE_ON_PURPOSE or not any(out.hazard.any() for out in run.values[-1]):
+    """Remember a node that may make a NaN where no argument is one, or an infinity of finite arguments."""
+    node, outs = run.graph.nodes[index], run.values[-1]
+    if not any(out.hazard.any() for out in outs):
         return
-    if not any(run.value(ref).hazard.any() for ref in node.refs()):
+    args = [run.value(ref) for ref in node.refs()]
+    makes_nan = any(out.nan.any() for out in outs) and not any(arg.nan.any() for arg in args)
+    infinite = any(np.isinf(out.size).any() for out in outs) and not any(np.isinf(arg.size).any() for arg in args)
+    if makes_nan or (infinite and node.op not in _MADE_ON_PURPOSE):
         run.origins.append(index)
+
+
+def culprits(run: Run, starts: Sequence[Ref]) -> list[int]:
+    """The origins from which something that is not finite may reach one of the given values, in order."""
+    reached: set[int] = set()
+    queue = [ref for ref in starts if run.values[ref.id] and run.value(ref).hazard.any()]
+    while queue:
+        ref = queue.pop()
+        if ref.id in reached:
+            continue
+        reached.add(ref.id)
+        node = run.node_of(ref)
+        queue += [r for r in node.refs() if run.value(r).hazard.any()] if node is not None else []
+    return [index for index in run.origins if index + FIRST_NODE in reached]

@@ -10,14 +10,14 @@ import numpy as np
 from tfcaf_forge.evidence.proofs.cells import Cells, domain_of, local_q_of, state_of
 from tfcaf_forge.evidence.proofs.credit_sum import credit_sum
 from tfcaf_forge.evidence.proofs.domains import Mask, Reals
-from tfcaf_forge.evidence.proofs.forward import OutOfTimeError, interpret
+from tfcaf_forge.evidence.proofs.forward import OutOfTimeError, culprits, interpret
 from tfcaf_forge.evidence.proofs.gradients import credit, first_jump, smooth_values
 from tfcaf_forge.evidence.proofs.reads import slots_read
 from tfcaf_forge.evidence.proofs.rows import first_crossing, kept
 from tfcaf_forge.evidence.proofs.search import Findings, Summary, explore
 from tfcaf_forge.evidence.proofs.site import Types, firsts
 from tfcaf_forge.evidence.proofs.unfold import unfold
-from tfcaf_forge.graph.opgraph import OpGraph
+from tfcaf_forge.graph.opgraph import FIRST_NODE, OpGraph
 from tfcaf_forge.records.base import Plain
 from tfcaf_forge.records.task_spec import TaskSpec
 
@@ -82,6 +82,7 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
     proofs["irrelevant-fields"] = _irrelevant(task, irrelevant, started)
     keep = kept(graph)
     smooth = smooth_values(graph, keep)
+    factors = [ref for k, node in enumerate(graph.nodes) if smooth[k + FIRST_NODE] for ref in node.refs()]
     same = firsts(graph)
     domain = domain_of(task)
 
@@ -101,10 +102,11 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
         calm = ~found.hazard.any(axis=1) & sound
         rising = (found.lo >= 0.0).all(axis=1) & ~found.nan.any(axis=1) & sound
         trouble = _trouble(output.hazard.any(axis=1) | run.broken, found.lo, found.hazard, len(run.origins))
-        return Findings(output, found, sound, finite, calm, rising, trouble, run.origins, lost, run.broken_at)
+        origins = culprits(run, [graph.output]) or culprits(run, factors)
+        return Findings(output, found, sound, finite, calm, rising, trouble, origins, lost, run.broken_at)
 
     try:
-        relaxed = task.credit.monotonicity == "relaxed"
+        relaxed = task.credit.monotonicity == "relaxed" or first_jump(graph, keep) is not None
         summary = explore(examine, domain, read, relaxed=relaxed, deadline=deadline)
     except OutOfTimeError:
         reason = f"the time budget was spent on a graph of {len(graph.nodes)} operations"

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfcaf_forge.evidence.proofs.domains import Mask
 from tfcaf_forge.evidence.proofs.site import Run, Site, Types, firsts, needed
+from tfcaf_forge.evidence.proofs.transfer import TRANSFER
 from tfcaf_forge.evidence.proofs.transfer.shape import mover
 from tfcaf_forge.graph.opgraph import FIRST_NODE, OpGraph, Ref
 from tfcaf_forge.graph.ops import TABLE
@@ -50,6 +51,14 @@ def _marks(site: Site, marks: list[list[Mask]], size: int) -> list[Mask]:
         return [_joined(site, parts)]
     if batch == "write" and site.op in ("select_scatter", "slice_scatter"):
         return _blurred(parts, shapes, size) if parts[1].any() else [parts[0]]
+    if site.op == "index.Tensor":
+        return _indexed(site, parts[0]) or _blurred(parts, shapes, size)
+    if batch == "along" and len(shapes[0]) > 0 and site.has("dim"):
+        folded = parts[0].any(axis=site.axis(), keepdims=True)
+        return [
+            np.broadcast_to(folded, (*shape, size)) if site.op != "topk" else _blurred(parts, [shape], size)[0]
+            for shape in shapes
+        ]
     if batch == "reduce" and len(parts) == 1:
         folded = parts[0].any(axis=site.axes(), keepdims=site.keepdim)
         return [np.broadcast_to(folded, (*shape, size)) for shape in shapes]
@@ -68,6 +77,25 @@ def _moved(site: Site, mark: Mask, size: int) -> list[Mask]:
         for out, part in zip(outs, move(mark[..., slot]), strict=True):
             out.append(part)
     return [np.stack(out, axis=-1) for out in outs]
+
+
+def _indexed(site: Site, mark: Mask) -> list[Mask] | None:
+    """`x[:, [0, 3]]` with constant indices: the same picking; None where an index is computed."""
+    key: list[slice | np.ndarray[tuple[int, ...], np.dtype[np.int64]]] = []
+    for ref in cast(tuple[Ref | None, ...], site.arg("indices")):
+        if ref is None:
+            key.append(slice(None))
+            continue
+        node = site.run.node_of(ref)
+        if node is None or node.op != "const":
+            return None
+        (known,) = TRANSFER["const"](Site(site.run, node, ref.id - FIRST_NODE))
+        key.append(known.lo.astype(np.int64))
+    try:
+        out = mark[tuple(key)]
+    except IndexError:
+        return None
+    return [out] if out.shape[:-1] == site.shape else None
 
 
 def _joined(site: Site, parts: list[Mask]) -> Mask:

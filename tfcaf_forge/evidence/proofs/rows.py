@@ -114,7 +114,9 @@ def _edge_keeps(node: Node, args: dict[str, Arg], types: Types, value: int) -> b
     at = cast(int, args["dim"]) % max(len(shape), 1)
     if is_batch(shape[at]):
         return node.op == "slice.Tensor" and args["step"] == 1 and types[value][0].shape[at] == shape[at]
-    return node.op != "slice.Tensor" or not is_batch(types[value][0].shape[at])
+    if node.op != "slice.Tensor":
+        return True
+    return not isinstance(args["end"], BatchDim) and not is_batch(types[value][0].shape[at])
 
 
 def _places_keep(node: Node, args: dict[str, Arg], types: Types) -> bool:

@@ -58,7 +58,6 @@ class Summary:
         output: bounds of Q_tot.
         cells: how many cells were settled or left.
         worst: findings of a pass that still holds an unproved cell.
-        seconds: time until each property was settled.
     """
 
     whole: bool = True
@@ -70,7 +69,6 @@ class Summary:
     output: tuple[float, float] = (np.inf, -np.inf)
     cells: int = 0
     worst: Findings | None = None
-    out_of_time: bool = False
 
 
 def explore(
@@ -84,24 +82,28 @@ def explore(
         read: which slots the graph reads, [S].
         relaxed: do not cut for monotonicity.
         deadline: on the clock of `time.perf_counter`.
+
+    Raises:
+        OutOfTimeError: not even the first pass was finished.
     """
     summary = Summary()
-    todo = everything(domain)
-    while todo.count:
-        found = examine(todo)
+    todo, found = everything(domain), examine(everything(domain))
+    while True:
         open_ = _open(found, relaxed)
         _absorb(summary, found, ~open_)
         if not open_.any():
-            break
-        todo = todo.take(open_)
-        rest = _rows(found, open_)
-        smaller = _smaller(examine, domain, todo, rest, read, deadline)
-        if smaller is None:
+            return summary
+        todo, rest = todo.take(open_), _rows(found, open_)
+        try:
+            smaller = _smaller(examine, domain, todo, rest, read, deadline)
+            found = None if smaller is None else examine(smaller)
+        except OutOfTimeError:
+            smaller = found = None
+        if smaller is None or found is None:
             _absorb(summary, rest, np.ones(todo.count, np.bool_))
             summary.worst = rest
-            break
+            return summary
         todo = smaller
-    return summary
 
 
 def _open(found: Findings, relaxed: bool) -> Mask:
@@ -121,10 +123,7 @@ def _smaller(
         return None
     tries = [cut(domain, todo.take([row]), way) for way in ways]
     both = Cells(*(np.concatenate([getattr(t, n) for t in tries]) for n in ("lo", "hi", "status")))
-    try:
-        gain = examine(both).trouble
-    except OutOfTimeError:
-        return None
+    gain = examine(both).trouble
     starts = np.cumsum([0, *(t.count for t in tries)])
     scores = [float(gain[a:b].max() + gain[a:b].sum() * 1e-3) for a, b in itertools.pairwise(starts)]
     best = ways[int(np.argmin(scores))]

@@ -24,6 +24,8 @@ WITHOUT_RULE: frozenset[str] = frozenset(
         "fmax",
         "fmin",
         "pow.Tensor_Tensor",
+        "std.correction",
+        "var.correction",
     }
 )
 """Smooth operations that have none: a gradient through them is unknown."""

@@ -140,6 +140,8 @@ def filled(back: Back) -> Parts:
 def clamped(back: Back) -> Parts:
     """The gradient inside the bounds; at a bound, whatever torch does, it is g or 0."""
     site = back.site
+    if site.in_shape() != site.shape:
+        raise ValueError("autograd stumbles over bounds that are larger than what they bound")
     x = site.flt("self")
     must, may = ~x.nan, np.ones(x.shape, np.bool_)
     parts = Parts()

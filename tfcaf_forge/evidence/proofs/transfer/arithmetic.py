@@ -242,7 +242,7 @@ def _positive_power(a: Val, e: float) -> Val:
 def _int_power(site: Site, e: float) -> Val:
     a = site.val("self")
     if e < 0 or e != np.floor(e) or site.dtype == "bool":
-        return top(a.shape, site.dtype)
+        raise ValueError(f"torch refuses {site.dtype} to the power of {e}")
     ends = np.power(a.lo, e), np.power(a.hi, e)
     lo, hi = np.minimum(*ends), np.maximum(*ends)
     if e % 2 == 0:
@@ -253,6 +253,8 @@ def _int_power(site: Site, e: float) -> Val:
 def pow_tensor(site: Site) -> Out:
     """self ^ exponent elementwise: corners where self is positive, else unknown."""
     a, b = site.flt("self"), site.flt("exponent")
+    if site.dtype_of("self") == site.dtype_of("exponent") == "bool":
+        raise ValueError("torch refuses bool to the power of bool")
     return (_power_of(a, b) if site.dtype == "float" else top(site.shape, site.dtype),)
 
 

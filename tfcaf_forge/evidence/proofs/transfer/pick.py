@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tfcaf_forge.evidence.proofs.domains import INF, Mask, Val, choose, raw, top
 from tfcaf_forge.evidence.proofs.site import Site
-from tfcaf_forge.evidence.proofs.transfer.shape import slicer
+from tfcaf_forge.evidence.proofs.transfer.shape import finite, slicer
 from tfcaf_forge.graph.opgraph import Ref
 
 Out = tuple[Val, ...]
@@ -143,6 +143,8 @@ def scatter(site: Site) -> Out:
         return (top(site.shape, site.dtype),)
     at, size = site.axis(), value.shape[site.axis()]
     site.run.fail(site.index, (i.lo < 0) | (i.hi > size - 1), site.type("index"))
+    if site.has("value") and site.dtype != "float":
+        finite(site, "value")
     source = _typed(site, "value" if site.has("value") else "src")
     if source.shape:
         source = _blurred(source.moved(lambda x: x[tuple(slice(0, s) for s in i.shape)]), at)
@@ -198,8 +200,7 @@ def _typed(site: Site, name: str) -> Val:
     if site.dtype == "float":
         return site.flt(name)
     value = site.val(name)
-    same = site.dtype_of(name) == site.dtype
-    return value if same else top(value.shape, site.dtype)
+    return value if site.dtype_of(name) == site.dtype else top(value.shape, site.dtype)
 
 
 RULES: dict[str, Callable[[Site], Out]] = {

@@ -166,6 +166,8 @@ def norm(site: Site) -> Out:
 
 def logsumexp(site: Site) -> Out:
     """log(sum exp): increasing in every term; the largest is taken out first, so nothing overflows."""
+    if site.arg("dim") == ():
+        raise ValueError("logsumexp over no dimension: the kernel refuses what meta tensors let pass")
     a, axes, keep = site.flt("self"), site.axes(), site.keepdim
     lo, hi = _log_sum(a.lo, axes), _log_sum(a.hi, axes)
     slack = (

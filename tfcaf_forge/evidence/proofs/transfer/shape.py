@@ -160,6 +160,8 @@ def pad(site: Site) -> Out:
     def padded(x: Array, filler: Any) -> Array:  # noqa: ANN401 - a scalar of the array's type
         return np.pad(x[key], widths, constant_values=filler)
 
+    if site.dtype != "float":
+        finite(site, "value")
     if site.dtype == "bool":
         fill = known((), float(fill.lo[()] != 0.0))
     elif site.dtype == "int" and not fill.whole.all():
@@ -195,10 +197,17 @@ def filled(site: Site) -> Out:
     name = "s" if site.op == "scalar_tensor" else "fill_value"
     if site.dtype == "float":
         return (site.flt(name).moved(lambda x: np.broadcast_to(x, shape)),)
+    finite(site, name)
     x = np.full(shape, site.num(name))
     if site.dtype == "bool":
         x = (x != 0).astype(np.float64)
-    return (make_int(np.trunc(x), np.trunc(x)) if np.isfinite(x).all() else _unknown(site),)
+    return (make_int(np.trunc(x), np.trunc(x)),)
+
+
+def finite(site: Site, name: str) -> None:
+    """A number beyond int64 cannot become an integer: torch refuses."""
+    if not isinstance(site.arg(name), Ref) and not abs(site.num(name)) < 2.0**63:
+        raise ValueError(f"{site.op} of {site.dtype} with {site.num(name)}")
 
 
 def _unknown(site: Site) -> Val:

@@ -30,6 +30,8 @@ from tfcaf_forge.evidence.proofs.domains import (
     truth,
 )
 from tfcaf_forge.evidence.proofs.site import Site
+from tfcaf_forge.evidence.proofs.transfer.shape import finite
+from tfcaf_forge.graph.opgraph import Ref
 
 Out = tuple[Val, ...]
 
@@ -182,13 +184,23 @@ def hardtanh(site: Site) -> Out:
 
 
 def _clamped(site: Site, low: str, high: str) -> Val:
-    read = site.flt if site.dtype == "float" else site.val
-    out = read("self")
+    out = _bound(site, "self")
     if site.has(low) and site.arg(low) is not None:
-        out = arith.maximum(out, read(low))
+        out = arith.maximum(out, _bound(site, low))
     if site.has(high) and site.arg(high) is not None:
-        out = arith.minimum(out, read(high))
+        out = arith.minimum(out, _bound(site, high))
     return out
+
+
+def _bound(site: Site, name: str) -> Val:
+    """An operand in the output's type; a number becomes an integer by truncation."""
+    if site.dtype == "float":
+        return site.flt(name)
+    value = site.val(name)
+    if isinstance(site.arg(name), Ref):
+        return value
+    finite(site, name)
+    return raw(np.trunc(value.lo), np.trunc(value.hi), False, True)
 
 
 def nan_to_num(site: Site) -> Out:
@@ -282,11 +294,20 @@ def _only_float(site: Site) -> None:
 
 
 def _any(f: Callable[[Val], Val]) -> Callable[[Site], Out]:
-    return lambda site: (f(site.val("self")),)
+    def rule(site: Site) -> Out:
+        if site.dtype == "bool":
+            raise ValueError(f"{site.op} of bool")
+        return (f(site.val("self")),)
+
+    return rule
 
 
 def _same(site: Site) -> Out:
     return (site.val("self"),)
+
+
+def _sign(site: Site) -> Out:
+    return (sign(site.val("self")),)
 
 
 def _negate(site: Site) -> Out:
@@ -335,8 +356,8 @@ RULES = {
     "erf": _float(lambda a: arith.increasing(a, erf_of, 16.0, -1.0, 1.0)),
     "silu": _float(silu),
     "gelu": _float(gelu),
-    "sign": _any(sign),
-    "sgn": _any(sign),
+    "sign": _sign,
+    "sgn": _sign,
     "floor": stepped(np.floor),
     "ceil": stepped(np.ceil),
     "round": stepped(np.round),
