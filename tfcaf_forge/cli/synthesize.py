@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tfcaf_forge.cli import asking
 from tfcaf_forge.cli.output import (
     PASSED,
     REFUSED,
@@ -21,12 +26,15 @@ from tfcaf_forge.cli.output import (
     Ticker,
     print_facts,
     print_json,
+    seconds_text,
     size_text,
     stdout,
 )
 
 if TYPE_CHECKING:
-    from tfcaf_forge.pipeline.synthesize import Began, Collected, Event, Judged, Synthesis
+    from tfcaf_forge.pipeline.synthesize import Began, Brake, Calling, Collected, Event, Judged, Synthesis
+    from tfcaf_forge.proposals.session import Models
+    from tfcaf_forge.records.task_spec import TaskSpec
 
 WIDTHS = {
     "id": 3, "parent": 6, "verdict": 9, "monotone": 8, "finite": 8, "rows": 8, "starved": 7, "score": 6, "95 %": 16, "what happened": 13,
@@ -37,47 +45,215 @@ forge synthesize --task lbf-8x8-2p-2f-coop
 
 forge synthesize --task my-plant.toml --replay logged/ --rounds 5 --candidates 8 --profile search
 
-The same command again resumes a run that was stopped or killed."""
+forge synthesize --model recorded/lbf-8x8     (answers written by hand for this project: no key, no network)
+
+forge synthesize --model ollama/qwen3-coder --max-tokens 200000 --local-only
+
+forge synthesize --model openai/NAME --max-usd 2 --dry-run
+
+forge synthesize --transcript runs/lbf-8x8-2p-2f-coop-recorded-lbf-8x8-0
+
+The same command again resumes a run that was stopped or killed; with a model, Ctrl-C once finishes and saves."""
+_OFFLINE_CANDIDATES, _MODEL_CANDIDATES = 6, 3
 
 
 def synthesize(
     task: TaskOption = "lbf-8x8-2p-2f-coop",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The run's folder. [default: runs/TASK-SEED]")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The run's folder. [default: runs/TASK-SEED, or runs/TASK-MODEL-SEED]"),
+    ] = None,
     seed: SeedOption = 0,
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, help="Rounds; later ones build on the best of earlier ones.")
     ] = 3,
-    candidates: Annotated[int, typer.Option("--candidates", min=1, help="Proposals in each round.")] = 6,
+    candidates: Annotated[
+        int | None,
+        typer.Option("--candidates", min=1, help="Proposals in each round. [default: 6, or 3 of a model]"),
+    ] = None,
     episodes: Annotated[int, typer.Option("--episodes", min=10, help="Episodes to record for the ranking.")] = 500,
     replay: ReplayOption = None,
     profile: ProfileOption = "fast",
     sandbox: SandboxOption = "local",
     limits: LimitsOption = "default",
     as_json: JsonOption = False,
+    model: asking.ModelOption = None,
+    evaluator_model: asking.EvaluatorOption = None,
+    fallback: asking.FallbackOption = None,
+    api_base: asking.ApiBaseOption = "",
+    api_key_env: asking.KeyOption = "",
+    strategy: asking.StrategyOption = "qllm",
+    temperature: asking.TemperatureOption = 0.8,
+    answer_tokens: asking.AnswerTokensOption = 4096,
+    repairs: asking.RepairsOption = 2,
+    concurrency: asking.ConcurrencyOption = 4,
+    timeout: asking.TimeoutOption = 180.0,
+    stream: asking.StreamOption = True,
+    local_only: asking.LocalOption = False,
+    allow_host: asking.AllowOption = None,
+    transcript: Annotated[
+        Path | None,
+        typer.Option(
+            "--transcript", help="Give a recorded run's answers again, offline.", rich_help_panel="A model writes"
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the prompts and an estimate; ask nobody.", rich_help_panel="What it may cost"
+        ),
+    ] = False,
+    max_usd: asking.UsdOption = None,
+    max_tokens: asking.TokensOption = None,
+    max_calls: asking.CallsOption = None,
+    max_minutes: asking.MinutesOption = None,
 ) -> None:
     """Propose, vet and rank credit functions for a task; export the best as a kernel.
 
-    Candidates come from the built-in offline search, an honest baseline that needs no model and no network. Each runs
-    only in the sandbox, and only its verified graph leaves it.
+    Candidates come from the built-in offline search, an honest baseline that needs no model and no network, or from
+    the model that --model names. Each runs only in the sandbox, and only its verified graph leaves it.
     """
-    from tfcaf_forge.pipeline.synthesize import synthesize as run
+    given = {
+        "--evaluator-model": evaluator_model, "--fallback": fallback, "--api-base": api_base, "--api-key-env": api_key_env,
+        "--local-only": local_only and transcript is None, "--allow-host": allow_host, "--dry-run": dry_run, "--max-usd": max_usd,
+        "--max-tokens": max_tokens, "--max-calls": max_calls, "--max-minutes": max_minutes,
+    }  # fmt: skip
+    asking.check_options(model, transcript, given)
+    if transcript is not None:
+        raise typer.Exit(_again(transcript, out, as_json=as_json))
+    models = None
+    if model is not None:
+        from tfcaf_forge.pipeline.tasks import load_task
 
-    show = _Show(as_json=as_json)
-    result = run(
+        spec = load_task(task)
+        wanted = asking.Wanted(
+            model=model,
+            evaluator=evaluator_model,
+            fallbacks=tuple(fallback or ()),
+            api_base=api_base,
+            api_key_env=api_key_env,
+            strategy=strategy,
+            seed=seed,
+            temperature=temperature,
+            answer_tokens=answer_tokens,
+            repairs=repairs,
+            concurrency=concurrency,
+            timeout=timeout,
+            stream=stream,
+            local_only=local_only,
+            allowed=tuple(allow_host or ()),
+            max_usd=max_usd,
+            max_tokens=max_tokens,
+            max_calls=max_calls,
+            max_minutes=max_minutes,
+            dry=dry_run,
+        )
+        models = asking.models_of(wanted, spec)
+        if dry_run:
+            _dry_run(models, spec, rounds, candidates or _MODEL_CANDIDATES, as_json=as_json)
+            raise typer.Exit(PASSED)
+    result = _run(
         task,
+        models,
+        as_json=as_json,
         out=out,
         seed=seed,
         rounds=rounds,
-        candidates=candidates,
+        candidates=candidates or (_OFFLINE_CANDIDATES if models is None else _MODEL_CANDIDATES),
         episodes=episodes,
         replay=replay,
         profile=profile,
         backend=sandbox,
         limits=limits,
-        notify=show.event,
     )
-    show.end(result)
     raise typer.Exit(PASSED if result.winner is not None else REFUSED)
+
+
+def _run(task: str | Path | TaskSpec, models: Models | None, *, as_json: bool, **settings: Any) -> Synthesis:  # noqa: ANN401
+    from tfcaf_forge.pipeline.synthesize import Brake
+    from tfcaf_forge.pipeline.synthesize import synthesize as run
+
+    show, brake = _Show(as_json=as_json), Brake()
+    if models is None:
+        result = run(task, notify=show.event, **settings)
+    else:
+        with _ctrl_c(brake):
+            result = run(task, models=models, notify=show.event, brake=brake, **settings)
+    show.end(result)
+    return result
+
+
+@contextmanager
+def _ctrl_c(brake: Brake) -> Generator[None]:
+    """Ctrl-C once ends the run in order; twice stops it where it is."""
+
+    def pressed(number: int, frame: object) -> None:
+        if brake.pulled:
+            raise KeyboardInterrupt
+        sys.stderr.write("\nfinishing what is in flight, then saving; Ctrl-C again stops at once\n")
+        brake.pull()
+
+    before = signal.signal(signal.SIGINT, pressed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _again(run: Path, out: Path | None, *, as_json: bool) -> int:
+    """A recorded run once more, offline; says whether it came to the same winner."""
+    from tfcaf_forge.errors import InputError
+    from tfcaf_forge.pipeline.asked import recorded_outcome, recorded_task
+
+    folder = out or run.with_name(f"{run.name}-again")
+    if folder.resolve() == run.resolve():
+        raise InputError(f"--out {folder} is the recorded run itself; give another folder")
+    models, recording = asking.recalled(run)
+    kept = ("seed", "rounds", "candidates", "episodes", "profile", "backend", "limits")
+    settings: dict[str, Any] = {name: recording.settings[name] for name in kept}
+    if recording.settings["replay"]:
+        settings["replay"] = run / "replay"
+    result = _run(recorded_task(run), models, as_json=as_json, out=folder, **settings)
+    then = recorded_outcome(run)
+    same = then == result.winner_graph
+    if not as_json:
+        now = result.winner_graph[:12] or "none"
+        text = (
+            f"the same winner, graph {now}…"
+            if same
+            else f"another winner: graph {now}…, recorded {then[:12] or 'none'}…"
+        )
+        print_facts(stdout(), {"transcript": f"{run}   {text}"})
+    return PASSED if same else REFUSED
+
+
+def _dry_run(models: Models, task: TaskSpec, rounds: int, candidates: int, *, as_json: bool) -> None:
+    """What the first round would ask, and what a run may come to at most."""
+    from tfcaf_forge.proposals.session import estimate, first_prompts
+
+    prompts, bound = first_prompts(models, task, candidates), estimate(models, task, rounds, candidates)
+    if as_json:
+        print_json({"schema": 1, "prompts": prompts, "estimate": bound})
+        return
+    out = stdout()
+    out.print(f"--- system ---\n{prompts[0][0].content}", markup=False)
+    for number, messages in enumerate(prompts, 1):
+        out.print(f"--- round 1, candidate {number} ---\n{messages[-1].content}", markup=False)
+    usd = (
+        "unknown: litellm has no price for it, so --max-tokens is needed" if bound.usd is None else f"${bound.usd:.4f}"
+    )
+    calls = f"{bound.least_calls} to {bound.most_calls} calls, retries of failed ones not counted"
+    asked = ", ".join(f"{model.name} at {model.endpoint}" for model in models.writers)
+    print_facts(
+        out,
+        {
+            "model": asked,
+            "at most": calls,
+            "tokens": f"{bound.tokens:,}",
+            "cost": usd,
+            "asked": "nobody: this was a dry run",
+        },
+    )
 
 
 class _Show:
@@ -96,7 +272,9 @@ class _Show:
         """Show one event."""
         kind = type(event).__name__
         handlers = {"Began": self._began, "Collected": self._collected, "Judged": self._judged}
-        if kind == "Collecting":
+        if kind == "Calling":
+            self._ticker.show(_calling_text(event))  # pyright: ignore[reportArgumentType]
+        elif kind == "Collecting":
             self._ticker.show(f"replay   {event.done} of {event.total} episodes")  # pyright: ignore[reportAttributeAccessIssue]
         else:
             self._ticker.clear()
@@ -107,7 +285,7 @@ class _Show:
         layers = len(event.isolation.active) + len(event.isolation.missing)
         facts = {
             "task": f"{event.task.name}   {event.task.n_agents} agents, {event.task.state_size} state fields, monotonicity {event.task.credit.monotonicity}",
-            "coder": f"{event.settings.coder}, seed {event.settings.seed}   a search baseline; nothing leaves this machine",
+            "coder": _coder_text(event),
             "sandbox": f"{event.isolation.backend}   {len(event.isolation.active)} of {layers} layers active",
         }
         if event.finished:
@@ -139,6 +317,8 @@ class _Show:
             score=event.score,
             task=self._task,
         )
+        if event.duplicate is not None and event.same != "graph":
+            row["what happened"] = f"same {event.same} as candidate {event.duplicate}"
         self._rows.append(row)
         if not self._json:
             self._table.row(row)
@@ -152,9 +332,55 @@ class _Show:
             return
         self._out.print()
         if result.winner is None or result.ranking is None:
-            print_facts(self._out, {"winner": "none: no candidate was accepted", "report": result.report_path})
-            return
-        print_facts(self._out, _ending(result, self._task.name))
+            facts = {"winner": "none: no candidate was accepted", "report": result.report_path}
+        else:
+            facts = _ending(result, self._task.name)
+        print_facts(self._out, {**facts, **_spent(result)})
+
+
+def _coder_text(event: Began) -> str:
+    asked = event.settings.asking
+    if asked is None:
+        return f"{event.settings.coder}, seed {event.settings.seed}   a search baseline; nothing leaves this machine"
+    if asked.endpoint == "recorded":
+        return f"{asked.model}, {asked.strategy}   answers written by hand for this project, by no model"
+    return f"{asked.model} at {asked.endpoint}, {asked.strategy}, temperature {asked.temperature:g}, seed {asked.seed}"
+
+
+def _calling_text(event: Calling) -> str:
+    """`round 2 of 3   2 calls in flight   7 calls, 12,345 tokens, $0.0123 of $1   best 0.612   4 min left`."""
+    spend, budget = event.spend, event.budget
+    money = spend.money + (f" of ${budget.usd:g}" if budget.usd is not None else "")
+    tokens = f"{spend.tokens_in + spend.tokens_out:,}" + (f" of {budget.tokens:,}" if budget.tokens is not None else "")
+    calls = f"{spend.calls}" + (f" of {budget.calls}" if budget.calls is not None else "")
+    parts = [f"round {event.round + 1} of {event.rounds}", f"{event.in_flight} calls in flight"]
+    parts.append(f"{calls} calls, {tokens} tokens, {money}")
+    if event.best is not None:
+        parts.append(f"best {event.best:.3f}")
+    if event.left_s != float("inf"):
+        parts.append(f"{seconds_text(max(0.0, event.left_s))} left")
+    return "   ".join(parts)
+
+
+def _spent(result: Synthesis) -> dict[str, str]:
+    """What asking models came to, and how to go on."""
+    spend = result.spend
+    if spend is None:
+        return {}
+    facts = {
+        "spent": f"{spend.calls} calls, {spend.tokens_in:,} + {spend.tokens_out:,} tokens, {spend.money}, {seconds_text(spend.seconds)}"
+    }
+    if spend.lost:
+        facts["spent"] += f"; {spend.lost} calls broke off and may have been billed as well"
+    listed = f"; {Path(result.folder) / 'departures.json'} lists them" if result.departures else ""
+    facts["left"] = f"{result.departures} calls left this machine{listed}"
+    if result.advice is not None and result.advice.candidate is not None:
+        facts["advice"] = f"the evaluator would choose candidate {result.advice.candidate}; the ranking decides"
+    if result.reviewer_fault:
+        facts["review"] = f"the evaluator was not heard: {result.reviewer_fault}"
+    if result.stopped:
+        facts |= {"stopped": f"{result.stopped}: {result.detail}", "resume": result.resume}
+    return facts
 
 
 def _ending(result: Synthesis, task: str) -> dict[str, str]:

@@ -2,150 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import msgspec
 
 from tfcaf_forge.errors import InputError
+from tfcaf_forge.pipeline.asked import resume_command, write_departures, write_model_report
+from tfcaf_forge.pipeline.behaviour import Fingerprints, Floats, twin_of
 from tfcaf_forge.pipeline.export import write_kernel
+from tfcaf_forge.pipeline.outcome import (
+    Began,
+    Brake,
+    Calling,
+    Collected,
+    Collecting,
+    Event,
+    Judged,
+    Notify,
+    Settings,
+    Synthesis,
+)
 from tfcaf_forge.pipeline.ranked import collect
 from tfcaf_forge.pipeline.report import write_report
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.pipeline.vet import Examiner
-from tfcaf_forge.proposals.base import Attempt, Coder
+from tfcaf_forge.proposals.base import Attempt, Coder, Drafts
+from tfcaf_forge.proposals.evaluator import Advice
+from tfcaf_forge.proposals.faults import ModelError
+from tfcaf_forge.proposals.normal import normal_source
+from tfcaf_forge.proposals.session import Models, Session
 from tfcaf_forge.ranking.rank import Ranker
-from tfcaf_forge.records.base import Plain
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.ranking import Ranking, Score
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.task_spec import TaskSpec
-from tfcaf_forge.records.traced import Isolation, Traced
+from tfcaf_forge.records.traced import Traced
 from tfcaf_forge.records.verdict import Evidence
 from tfcaf_forge.replay.dataset import Dataset, load_dataset
+from tfcaf_forge.reports.facts import KernelFile
 from tfcaf_forge.sandbox.profile import load_profile
 from tfcaf_forge.sandbox.sandbox import Sandbox
 from tfcaf_forge.store import Store
 
-if TYPE_CHECKING:
-    from tfcaf_forge.kernels.kernel import Kernel
+__all__ = [
+    "Began", "Brake", "Calling", "Collected", "Collecting", "Event", "Judged", "Notify", "Settings", "Synthesis", "synthesize",
+]  # fmt: skip
 
 REPLAY = "replay"
 KERNEL = "kernel.safetensors"
-
-
-class Settings(Plain, frozen=True, kw_only=True):
-    """What decides a run. A run can only be resumed with the same settings.
-
-    Attributes:
-        rounds, candidates: rounds of the loop, and proposals in each.
-        episodes: of the replay dataset that the run collects.
-        replay: digest of a dataset that the user gave; empty if the run collects its own.
-        profile: trial profile.
-        backend, limits: the sandbox's backend and profile.
-    """
-
-    task: str
-    task_digest: str
-    coder: str
-    seed: int = 0
-    rounds: int = 3
-    candidates: int = 6
-    episodes: int = 500
-    replay: str = ""
-    profile: str = "fast"
-    backend: str = "local"
-    limits: str = "default"
-
-
-@dataclass(frozen=True)
-class Began:
-    """The sandbox is up; `finished` candidates were found in the run's folder."""
-
-    task: TaskSpec
-    settings: Settings
-    isolation: Isolation
-    finished: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Collecting:
-    """Episodes recorded so far."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Collected:
-    """The replay dataset is there, and the baseline is scored on it."""
-
-    dataset: Dataset
-    baseline: Score
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One candidate is done: exactly one of `rejection`, `duplicate` and `evidence` is not None."""
-
-    proposal: Proposal
-    rejection: Rejection | None = None
-    duplicate: int | None = None
-    evidence: Evidence | None = None
-    score: Score | None = None
-
-
-Event = Began | Collecting | Collected | Judged
-Notify = Callable[[Event], None]
-
-
-class Synthesis(Plain, frozen=True, kw_only=True):
-    """How a run ended.
-
-    Attributes:
-        folder: the run's folder.
-        ranking: the order; None if no candidate was accepted.
-        winner: id of the best accepted candidate, or None.
-        winner_graph: digest of its graph.
-        kernel_path, kernel_sha256: the kernel's file; empty without a winner.
-        report_path: the HTML report; the same facts lie beside it as `report.json`.
-        proposed, rejected, refuted, duplicates, accepted: how many candidates met which fate.
-        evidence: the verdicts on the winner.
-    """
-
-    folder: str
-    ranking: Ranking | None
-    winner: int | None
-    winner_graph: str
-    kernel_path: str
-    kernel_sha256: str
-    report_path: str
-    proposed: int
-    rejected: int
-    refuted: int
-    duplicates: int
-    accepted: int
-    evidence: Evidence | None
-
-    @property
-    def kernel(self) -> Kernel:
-        """The winner as a torch module.
-
-        Raises:
-            InputError: no candidate was accepted.
-        """
-        from tfcaf_forge.kernels.artifact import load_kernel
-
-        if not self.kernel_path:
-            raise InputError(f"no candidate was accepted, so there is no kernel; see {self.report_path}")
-        return load_kernel(Path(self.kernel_path))
 
 
 def synthesize(
     task: str | Path | TaskSpec,
     *,
     coder: Coder | None = None,
+    models: Models | None = None,
     out: Path | None = None,
     seed: int = 0,
     rounds: int = 3,
@@ -156,6 +68,7 @@ def synthesize(
     backend: str = "local",
     limits: str = "default",
     notify: Notify | None = None,
+    brake: Brake | None = None,
 ) -> Synthesis:
     """Propose, vet and rank functions for a task, and export the best.
 
@@ -165,7 +78,8 @@ def synthesize(
     Args:
         task: a bundled task's name, a path, or a TaskSpec.
         coder: who proposes; the offline search if None.
-        out: the run's folder; `runs/TASK-SEED` if None.
+        models: models that propose in place of a coder, and how they are asked.
+        out: the run's folder; `runs/TASK-SEED` or `runs/TASK-MODEL-SEED` if None.
         seed: of everything.
         rounds, candidates: rounds, and proposals in each.
         episodes: recorded for the ranking.
@@ -173,8 +87,10 @@ def synthesize(
         profile: trial profile: `fast`, `search` or `audit`.
         backend, limits: the sandbox's backend and profile.
         notify: told what happens as it happens.
+        brake: ends the run early, but in order, when it is pulled.
 
     Raises:
+        ModelError: the model cannot be asked; nothing else was begun.
         TaskError, ConfigError, DatasetError, MissingExtra: what was given is wrong.
         StoreError: the folder is in use, or holds a run with other settings.
         SandboxError: the sandbox failed; the run can be resumed.
@@ -189,7 +105,7 @@ def synthesize(
     settings = Settings(
         task=spec.name,
         task_digest=spec.digest,
-        coder=writer.name,
+        coder=writer.name if models is None else models.asking.model,
         seed=seed,
         rounds=rounds,
         candidates=candidates,
@@ -198,21 +114,23 @@ def synthesize(
         profile=profile,
         backend=backend,
         limits=limits,
+        asking=None if models is None else models.asking,
     )
-    folder = out or Path("runs") / f"{spec.name}-{seed}"
-    with Store(folder) as store, Sandbox(backend, load_profile(limits)) as sandbox:
-        return _Run(store, sandbox, spec, settings, writer, given, notify or _ignore).go()
+    folder = out or Path("runs") / default_name(spec, seed, models)
+    with Store(folder) as store:
+        run = _Run(store, spec, settings, writer, given, notify or _ignore, brake or Brake())
+        return run.go() if models is None else run.go_with(models)
 
 
 class _Run:
     """One run: the loop, and what it has written so far."""
 
     def __init__(
-        self, store: Store, sandbox: Sandbox, task: TaskSpec, settings: Settings, coder: Coder, given: Dataset | None, notify: Notify
+        self, store: Store, task: TaskSpec, settings: Settings, coder: Coder, given: Dataset | None, notify: Notify, brake: Brake
     ) -> None:  # fmt: skip
-        self._store, self._sandbox, self._task, self._settings = store, sandbox, task, settings
-        self._coder, self._given, self._notify = coder, given, notify
-        store.pin({"schema": 1, **{name: getattr(settings, name) for name in settings.__struct_fields__}})
+        self._store, self._task, self._settings = store, task, settings
+        self._coder, self._given, self._notify, self._brake = coder, given, notify, brake
+        store.pin(settings.pinned)
         store.append("task", task)
         self._proposals = store.read_all("proposal", Proposal)
         self._rejections = store.read_all("rejection", Rejection)
@@ -220,18 +138,100 @@ class _Run:
         self._traced = store.read_all("traced", Traced)
         self._evidence = store.read_all("evidence", Evidence)
         self._scores = store.read_all("score", Score)
+        self._same: dict[int, str] = {}
+        self._prints: dict[int, Floats] = {}
+        self._session: Session | None = None
+        self._turn = 0
+        self._ended = Drafts(by_index={})
 
     def go(self) -> Synthesis:
         """Run the loop to its end and write kernel and report."""
-        total = self._settings.rounds * self._settings.candidates
-        self._notify(Began(self._task, self._settings, self._sandbox.isolation, self._finished(), total))
+        with Sandbox(self._settings.backend, load_profile(self._settings.limits)) as sandbox:
+            ranker, examiner = self._begin(sandbox)
+            for place in range(self._total):
+                self._notify(self._candidate(place, examiner, ranker))
+            return self._finish(ranker, sandbox)
+
+    def go_with(self, models: Models) -> Synthesis:
+        """The same with models; they are asked first of all, so that a wrong key costs nothing but a second."""
+        models.check()
+        with models.open(self._store, self._task, self._called) as session:
+            self._session = session
+            self._brake.then(session.stop)
+            self._draft(0, None)
+            if not self._proposals and self._ended.stopped == "interrupted":
+                raise KeyboardInterrupt
+            if not self._proposals:
+                raise ModelError(f"no candidate was proposed: {self._ended.detail}")
+            with Sandbox(self._settings.backend, load_profile(self._settings.limits)) as sandbox:
+                ranker, examiner = self._begin(sandbox)
+                fingerprints = Fingerprints(self._task, ranker.states, self._settings.seed)
+                for turn in range(self._settings.rounds):
+                    self._draft(turn, ranker.baseline)
+                    self._judge_round(turn, examiner, ranker, fingerprints)
+                    if self._ended.stopped:
+                        break
+                return self._finish(ranker, sandbox)
+
+    @property
+    def _total(self) -> int:
+        return self._settings.rounds * self._settings.candidates
+
+    def _begin(self, sandbox: Sandbox) -> tuple[Ranker, Examiner]:
+        """The replay dataset and what judges candidates on it."""
+        self._notify(Began(self._task, self._settings, sandbox.isolation, self._finished(), self._total))
         dataset = self._dataset()
         ranker = Ranker(dataset, self._task, self._settings.seed)
         self._notify(Collected(dataset, ranker.baseline))
-        examiner = Examiner(self._task, self._sandbox, self._settings.profile, self._settings.seed, ranker.states)
-        for place in range(total):
-            self._notify(self._candidate(place, examiner, ranker))
-        return self._finish(ranker)
+        return ranker, Examiner(self._task, sandbox, self._settings.profile, self._settings.seed, ranker.states)
+
+    def _draft(self, turn: int, baseline: Score | None) -> None:
+        """Ask for the proposals of a round that are not on the disk yet."""
+        assert self._session is not None  # noqa: S101 - only runs with models come here
+        self._turn = turn
+        first = turn * self._settings.candidates + 1
+        ids = {i: first + i for i in range(self._settings.candidates) if first + i not in self._proposals}
+        if not ids or self._brake.pulled:
+            return
+        drafts = self._session.coder.draft(self._task, round=turn, ids=ids, history=self._history(), baseline=baseline)
+        for _, draft in sorted(drafts.by_index.items()):
+            number = draft.proposal.id
+            if draft.rejection is not None:  # before the proposal, or a resumed run would send the text to the sandbox
+                self._store.append("rejection", draft.rejection, number)
+                self._rejections[number] = draft.rejection
+            self._store.append("proposal", draft.proposal, number)
+            self._proposals[number] = draft.proposal
+        self._ended = drafts
+
+    def _judge_round(self, turn: int, examiner: Examiner, ranker: Ranker, fingerprints: Fingerprints) -> None:
+        """Judge the proposals of a round that are there."""
+        first = turn * self._settings.candidates
+        for place in range(first, first + self._settings.candidates):
+            if self._brake.pulled:
+                self._ended = Drafts(
+                    by_index={}, stopped="interrupted", detail="stopped; what was asked is on the disk"
+                )
+                return
+            if place + 1 in self._proposals:
+                self._notify(self._candidate(place, examiner, ranker, fingerprints))
+
+    def _called(self) -> None:
+        """A call to a model has begun or ended."""
+        session = self._session
+        if session is None:
+            return
+        best = max((score.score.value for score in self._scores.values()), default=None)
+        self._notify(
+            Calling(
+                self._turn,
+                self._settings.rounds,
+                session.in_flight,
+                session.spend,
+                session.budget,
+                session.left_s,
+                best,
+            )
+        )
 
     def _finished(self) -> int:
         return len(self._rejections) + len(self._duplicates) + len(self._evidence)
@@ -252,7 +252,9 @@ class _Run:
         self._store.append("dataset", dataset.info)
         return dataset
 
-    def _candidate(self, place: int, examiner: Examiner, ranker: Ranker) -> Judged:
+    def _candidate(
+        self, place: int, examiner: Examiner, ranker: Ranker, fingerprints: Fingerprints | None = None
+    ) -> Judged:
         """Everything for one candidate that is not on the disk yet."""
         proposal = self._proposal(place)
         number = proposal.id
@@ -260,14 +262,18 @@ class _Run:
             return Judged(proposal, rejection=self._rejections[number])
         if number in self._duplicates:
             return Judged(proposal, duplicate=self._duplicates[number])
+        twin = None if fingerprints is None else self._copied(proposal)
+        if twin is not None:
+            return self._duplicate(proposal, twin, "source")
         traced = self._traced.get(number) or self._trace(proposal, examiner)
         if isinstance(traced, Rejection):
             return Judged(proposal, rejection=traced)
         twin = self._twin(traced)
         if twin is not None:
-            self._store.append("duplicate", twin, number)
-            self._duplicates[number] = twin
-            return Judged(proposal, duplicate=twin)
+            return self._duplicate(proposal, twin, "graph")
+        twin = None if fingerprints is None else self._look_alike(traced, fingerprints)
+        if twin is not None and number not in self._evidence:
+            return self._duplicate(proposal, twin, "behaviour")
         evidence = self._evidence.get(number) or self._examine(traced, examiner)
         score = self._scores.get(number)
         if score is None and evidence.accepted:
@@ -275,6 +281,30 @@ class _Run:
             self._store.append("score", score, number)
             self._scores[number] = score
         return Judged(proposal, evidence=evidence, score=score)
+
+    def _duplicate(self, proposal: Proposal, twin: int, same: str) -> Judged:
+        self._store.append("duplicate", twin, proposal.id)
+        self._duplicates[proposal.id] = twin
+        return Judged(proposal, duplicate=twin, same=same)
+
+    def _copied(self, proposal: Proposal) -> int | None:
+        """An earlier candidate with the same source, but for comments and spaces."""
+        mine = normal_source(proposal.source)
+        return next(
+            (i for i, p in self._proposals.items() if i < proposal.id and i not in self._duplicates and normal_source(p.source) == mine),
+            None,
+        )  # fmt: skip
+
+    def _look_alike(self, traced: Traced, fingerprints: Fingerprints) -> int | None:
+        """An earlier accepted candidate that does the same.
+
+        One that was refuted may differ from its repair in a corner that no sample shows, so it is nobody's twin.
+        """
+        for number, evidence in self._evidence.items():
+            if evidence.accepted and number not in self._prints:
+                self._prints[number] = fingerprints.of(self._traced[number].graph)
+        earlier = {i: p for i, p in sorted(self._prints.items()) if i < traced.candidate}
+        return twin_of(fingerprints.of(traced.graph), earlier)
 
     def _proposal(self, place: int) -> Proposal:
         turn, index = divmod(place, self._settings.candidates)
@@ -289,7 +319,11 @@ class _Run:
         """What is known of every candidate that is done."""
         return [
             Attempt(
-                proposal=p, rejection=self._rejections.get(i), evidence=self._evidence.get(i), score=self._scores.get(i)
+                proposal=p,
+                rejection=self._rejections.get(i),
+                evidence=self._evidence.get(i),
+                score=self._scores.get(i),
+                duplicate=self._duplicates.get(i),
             )
             for i, p in self._proposals.items()
             if i in self._rejections or i in self._evidence or i in self._duplicates
@@ -317,32 +351,75 @@ class _Run:
         self._evidence[traced.candidate] = evidence
         return evidence
 
-    def _finish(self, ranker: Ranker) -> Synthesis:
-        """Rank, export the winner, write the report."""
+    def _finish(self, ranker: Ranker, sandbox: Sandbox) -> Synthesis:
+        """Rank, export the winner, write the report. What is not final is written as a file, never as a record."""
         ranking = ranker.rank(list(self._scores.values()))
-        self._store.append("ranking", ranking)
-        self._store.append("isolation", self._sandbox.isolation)
-        path, sha256 = "", ""
+        self._store.append("isolation", sandbox.isolation)
+        if not self._ended.stopped:
+            self._store.append("ranking", ranking)
+        kernel: KernelFile | None = None
         if ranking.winner is not None:
-            path = str(self._store.folder / KERNEL)
-            sha256 = write_kernel(self._store, ranking.winner, Path(path))
-        report = write_report(self._store)
+            path = self._store.folder / KERNEL
+            sha256 = write_kernel(self._store, ranking.winner, path)
+            kernel = KernelFile(path=str(path), size=path.stat().st_size, sha256=sha256)
+        if self._session is None:
+            return self._synthesis(ranking, kernel, write_report(self._store))
+        command = resume_command(self._settings.pinned, self._settings.asking, self._store.folder)
+        advice = self._advice(ranker.baseline)
+        found = self._synthesis(ranking, kernel, write_model_report(self._store, ranking, command, kernel))
+        return msgspec.structs.replace(
+            found,
+            stopped=self._ended.stopped,
+            detail=self._ended.detail,
+            resume=command,
+            spend=self._session.spend,
+            advice=advice,
+            reviewer_fault=self._session.coder.reviewer_fault,
+            departures=write_departures(self._store),
+        )
+
+    def _advice(self, baseline: Score) -> Advice | None:
+        """The evaluator's choice, once the run has come to its end."""
+        known = self._store.read("advice", Advice)
+        if known is not None or self._session is None or self._ended.stopped:
+            return known
+        advice = self._session.coder.choose(
+            self._task, rounds=self._settings.rounds, history=self._history(), baseline=baseline
+        )
+        if advice is not None:
+            self._store.append("advice", advice)
+        return advice
+
+    def _synthesis(self, ranking: Ranking, kernel: KernelFile | None, report: Path) -> Synthesis:
         accepted = [e for e in self._evidence.values() if e.accepted]
+        winner = ranking.winner
         return Synthesis(
             folder=str(self._store.folder),
-            ranking=ranking if ranking.winner is not None else None,
-            winner=ranking.winner,
-            winner_graph="" if ranking.winner is None else self._traced[ranking.winner].graph_digest,
-            kernel_path=path,
-            kernel_sha256=sha256,
+            ranking=ranking if winner is not None else None,
+            winner=winner,
+            winner_graph="" if winner is None else self._traced[winner].graph_digest,
+            kernel_path="" if kernel is None else kernel.path,
+            kernel_sha256="" if kernel is None else kernel.sha256,
             report_path=str(report),
             proposed=len(self._proposals),
             rejected=len(self._rejections),
             refuted=len(self._evidence) - len(accepted),
             duplicates=len(self._duplicates),
             accepted=len(accepted),
-            evidence=None if ranking.winner is None else self._evidence[ranking.winner],
+            evidence=None if winner is None else self._evidence[winner],
         )
+
+
+def default_name(task: TaskSpec, seed: int, models: Models | None) -> str:
+    """`TASK-SEED`, or `TASK-MODEL-SEED`: the folder of a run that was given none."""
+    if models is None:
+        return f"{task.name}-{seed}"
+    return f"{task.name}-{slug(models.asking.model)}-{seed}"
+
+
+def slug(model: str) -> str:
+    """A model's name as part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", model).strip("-.") or "model"
 
 
 def _ignore(event: Event) -> None:

@@ -18,7 +18,7 @@ from tfcaf_forge.proposals.model import Model
 from tfcaf_forge.proposals.transcript import Recording, Transcript
 from tfcaf_forge.records.base import Plain, Scalar
 
-_BYTES_PER_TOKEN = 2.5
+BYTES_PER_TOKEN = 2.5
 """Fewer bytes a token than texts in English or code have, so that an estimate of tokens is an upper bound."""
 
 
@@ -144,7 +144,7 @@ class Asker:
         return last
 
     def _why(self) -> str:
-        parts = [f"{line.model.name}: {line.given_up.message}" for line in self._lines if line.given_up is not None]
+        parts = [f"{line.model.name} at {line.model.endpoint}: {line.given_up.code}: {line.given_up.message}" for line in self._lines if line.given_up is not None]
         return f"no model answers any more ({'; '.join(parts)})"
 
     async def _attempts(self, line: _Line, question: Question) -> Answered:
@@ -245,7 +245,7 @@ class Asker:
 def tokens_of(question: Question) -> tuple[int, int]:
     """The most tokens that a question and its answer can have."""
     limit = question.parameters.get("max_tokens", 4096)
-    return int(question.size / _BYTES_PER_TOKEN) + 16, int(limit)
+    return int(question.size / BYTES_PER_TOKEN) + 16, int(limit)
 
 
 def _explain(model: Model, fault: Fault) -> str:

@@ -29,6 +29,8 @@ def fault_of(raised: BaseException, redactor: Redactor) -> Fault:
     kinds = {type(cause).__name__ for cause in _chain(raised)}
     code = _code(raised, kinds)
     text = " ".join(redactor.clean(str(raised)).split())
+    if code == "connection" and kinds & _NEVER_CONNECTED:
+        text = "nothing answers there; start the server, or check --api-base"
     return Fault(
         code=code,
         message=_short(text) or type(raised).__name__,

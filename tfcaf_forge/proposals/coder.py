@@ -89,10 +89,6 @@ class ModelCoder:
         """Why the evaluator was not heard; empty if it was, or if there is none."""
         return "" if self._evaluator is None else self._evaluator.fault
 
-    def first_prompts(self, task: TaskSpec, count: int) -> list[tuple[Message, ...]]:
-        """What the first round asks, without asking it."""
-        return [self._messages(self._plan(0, index, []), task, None, "") for index in range(count)]
-
     async def _draft(
         self, task: TaskSpec, round: int, ids: Mapping[int, int], earlier: Sequence[Attempt], baseline: Score | None
     ) -> Drafts:
@@ -164,15 +160,29 @@ class ModelCoder:
         return STRATEGIES[self._asking.strategy](round, index, earlier, self._asking.seed)
 
     def _messages(self, plan: Plan, task: TaskSpec, baseline: Score | None, suggestion: str) -> tuple[Message, ...]:
-        values: dict[str, Any] = {
-            "direction": plan.direction,
-            "suggestion": suggestion,
-            "item": None if plan.parent is None else view_of(plan.parent, task, baseline),
-            "mate": None if plan.mate is None else view_of(plan.mate, task, baseline),
-            "avoid": [view_of(attempt, task, baseline) for attempt in plan.avoid],
-        }
-        user = self._redactor.clean(render(plan.purpose, values))
+        user = self._redactor.clean(_question(plan, task, baseline, suggestion))
         return Message(role="system", content=self._system), Message(role="user", content=user)
+
+
+def opening(asking: Asking, task: TaskSpec, index: int, redactor: Redactor) -> tuple[Message, ...]:
+    """What a place in the first round asks, without asking it."""
+    plan = STRATEGIES[asking.strategy](0, index, [], asking.seed)
+    system, user = render("system", task_values(task)), _question(plan, task, None, "")
+    return (
+        Message(role="system", content=redactor.clean(system)),
+        Message(role="user", content=redactor.clean(user)),
+    )
+
+
+def _question(plan: Plan, task: TaskSpec, baseline: Score | None, suggestion: str) -> str:
+    values: dict[str, Any] = {
+        "direction": plan.direction,
+        "suggestion": suggestion,
+        "item": None if plan.parent is None else view_of(plan.parent, task, baseline),
+        "mate": None if plan.mate is None else view_of(plan.mate, task, baseline),
+        "avoid": [view_of(attempt, task, baseline) for attempt in plan.avoid],
+    }
+    return render(plan.purpose, values)
 
 
 async def _all_or_first_error(tasks: Sequence[asyncio.Future[Any]]) -> None:

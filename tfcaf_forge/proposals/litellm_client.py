@@ -45,6 +45,7 @@ class LitellmModel:
         environment: where variables are looked up.
         stream: ask for the answer piece by piece, so that an overlong one is cut off while it comes.
         redactor: cleans what comes back.
+        ask: False where it is only to be described, so that no key is needed.
 
     Raises:
         MissingExtra: litellm is not installed.
@@ -60,6 +61,7 @@ class LitellmModel:
         environment: Mapping[str, str],
         stream: bool = True,
         redactor: Redactor,
+        ask: bool = True,
     ) -> None:
         """Import litellm, and find out all that can be known without a call."""
         self.name, self._stream, self._redactor = name, stream, redactor
@@ -67,7 +69,7 @@ class LitellmModel:
         provider = self._provider(api_base)
         self._api_base = api_base or _usual_base(provider, environment)
         self.endpoint = self._redactor.clean(self._api_base) or provider
-        self._api_key = self._key(api_key_env, environment)
+        self._api_key = self._key(api_key_env, environment) if ask else None
 
     @property
     def leaves(self) -> bool:

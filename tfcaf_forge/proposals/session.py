@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tfcaf_forge.proposals.asker import Asker, Limits, tokens_of
+from tfcaf_forge.proposals.asker import BYTES_PER_TOKEN, Asker, Limits, tokens_of
 from tfcaf_forge.proposals.asking import Asking
-from tfcaf_forge.proposals.coder import ModelCoder
-from tfcaf_forge.proposals.exchange import Question, Slot
+from tfcaf_forge.proposals.coder import ModelCoder, opening
+from tfcaf_forge.proposals.exchange import Message, Question, Slot
 from tfcaf_forge.proposals.faults import ModelError
 from tfcaf_forge.proposals.govern import only_local, require_local
 from tfcaf_forge.proposals.ledger import Budget, Ledger, Spend
@@ -164,21 +164,24 @@ class Session:
         return self._runner.run(asked)
 
 
+def first_prompts(models: Models, task: TaskSpec, count: int) -> list[tuple[Message, ...]]:
+    """What the first round asks, `count` times a system message and a question; nothing is asked."""
+    return [opening(models.asking, task, index, models.redactor) for index in range(count)]
+
+
 def estimate(models: Models, task: TaskSpec, rounds: int, candidates: int) -> Estimate:
     """What a run of a model may come to at most, from its first prompts.
 
     Later prompts also carry a source and its evidence, which is taken as twice the first prompt's length.
     """
-    from tfcaf_forge.proposals.prompts import render, task_values
-
-    size = len(render("system", task_values(task))) * 2
+    size = sum(len(message.content.encode()) for message in first_prompts(models, task, 1)[0]) * 2
     reviews = rounds if models.reviewer is not None else 0
     least = rounds * candidates + reviews
     most = rounds * candidates * (models.asking.repairs + 1) + reviews
     question = Question(
         slot=Slot(purpose="propose"), model="", endpoint="", messages=(), parameters=models.asking.parameters(0)
     )
-    tokens_in, tokens_out = int(size / 2.5), tokens_of(question)[1]
+    tokens_in, tokens_out = int(size / BYTES_PER_TOKEN), tokens_of(question)[1]
     prices = [model.price for model in models.writers]
     known = [price.of(tokens_in, tokens_out) for price in prices if price is not None]
     usd = max(known) * most if len(known) == len(prices) else None

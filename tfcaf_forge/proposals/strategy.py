@@ -62,7 +62,7 @@ def qllm(round: int, index: int, earlier: Sequence[Attempt], seed: int) -> Plan:
     """Each place continues its own line: repair what was refused, improve what was accepted."""
     del seed
     direction = DIRECTIONS[(index + round) % len(DIRECTIONS)]
-    line = [attempt for attempt in earlier if attempt.proposal.index == index]
+    line = [attempt for attempt in earlier if attempt.proposal.index == index and has_function(attempt)]
     if not line:
         return Plan("propose", direction=direction)
     last, best = line[-1], best_of(earlier)
@@ -75,7 +75,7 @@ def qllm(round: int, index: int, earlier: Sequence[Attempt], seed: int) -> Plan:
         return Plan("repair", last)
     if best is not None:
         return Plan("improve", best, None, direction)
-    return Plan("propose", direction=direction, avoid=tuple(earlier[-3:]))
+    return Plan("propose", direction=direction, avoid=tuple(a for a in earlier if has_function(a))[-3:])
 
 
 def population(round: int, index: int, earlier: Sequence[Attempt], seed: int) -> Plan:
@@ -83,6 +83,7 @@ def population(round: int, index: int, earlier: Sequence[Attempt], seed: int) ->
     rng = random.Random(digest_of((seed, round, index, [a.proposal.source for a in earlier])))  # noqa: S311
     direction = DIRECTIONS[(index + round + seed) % len(DIRECTIONS)]
     pool = pool_of(earlier)
+    earlier = [attempt for attempt in earlier if has_function(attempt)]
     broken = [a for a in earlier if a.proposal.round == round - 1 and fate(a) in ("rejected", "refuted", "undecided")]
     if not pool:
         if index < len(broken):
@@ -99,6 +100,11 @@ def population(round: int, index: int, earlier: Sequence[Attempt], seed: int) ->
 
 
 STRATEGIES: dict[str, Strategy] = {"qllm": qllm, "population": population}
+
+
+def has_function(attempt: Attempt) -> bool:
+    """Whether the answer held a function; there is nothing to repair in one that did not."""
+    return attempt.rejection is None or attempt.rejection.stage != "extract"
 
 
 def best_of(attempts: Sequence[Attempt]) -> Attempt | None:
