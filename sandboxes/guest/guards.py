@@ -115,7 +115,7 @@ class Guards:
         self._count()
         if any(left is known for known in self._inputs):
             raise Refused("run", "writes-input", f"`{op}` writes to an input; write x = x {op[:-1]} y")
-        if op[:-1] not in operators.INPLACE:
+        if op[:-1] not in operators.BINARY:
             raise Refused("run", "construct", f"`{op}` is not allowed; write the operation out")
         return operators.inplace(op[:-1], left, right)
 

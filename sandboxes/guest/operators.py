@@ -34,19 +34,6 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "|": operator.or_,
     "^": operator.xor,
 }
-INPLACE: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.iadd,
-    "-": operator.isub,
-    "*": operator.imul,
-    "/": operator.itruediv,
-    "//": operator.ifloordiv,
-    "%": operator.imod,
-    "**": operator.ipow,
-    "@": operator.imatmul,
-    "&": operator.iand,
-    "|": operator.ior,
-    "^": operator.ixor,
-}
 _UNARY: dict[str, Callable[[Any], Any]] = {"-": operator.neg, "+": operator.pos, "~": operator.invert}
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
@@ -67,9 +54,19 @@ def binary(op: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - any value m
 
 
 def inplace(op: str, left: Any, right: Any) -> Any:  # noqa: ANN401
-    """`left op= right`: in place for a tensor, as Python does; lists grow as with `left = left op right`."""
-    check_operands(op, left, right)
-    return INPLACE[op](left, right)
+    """`left op= right`: into the same memory for a tensor and a list, as Python does.
+
+    A copy is the only write that reaches torch: its own in-place operations would load a symbolic algebra system.
+    """
+    made = binary(op, left, right)
+    if type(left) is list and type(made) is list:
+        left[:] = made
+        return left
+    if type(left) is not torch.Tensor:
+        return made
+    if made.is_floating_point() and not left.is_floating_point():
+        raise Refused("run", "dtype", f"`{op}=` puts floats into whole numbers; write x = x {op} y")
+    return left.copy_(made)
 
 
 def check_operands(op: str, left: Any, right: Any) -> None:  # noqa: ANN401
