@@ -27,7 +27,7 @@ from tfcaf_forge.evidence.proofs.domains import (
     top,
 )
 from tfcaf_forge.evidence.proofs.transfer.arithmetic import power
-from tfcaf_forge.evidence.proofs.transfer.unary import sigmoid, sign
+from tfcaf_forge.evidence.proofs.transfer.unary import cosh, sigmoid, sign, sinh
 
 _FUSED = 8.0
 
@@ -318,8 +318,8 @@ RULES: dict[str, BackRule] = {
     "sin": sloped(_d_cosine),
     "cos": sloped(_d_cosine),
     "tan": sloped(_d_tan),
-    "sinh": sloped(lambda x, y: loosen(arith.increasing(arith.absolute(x), np.cosh, 32.0), 8.0)),
-    "cosh": sloped(lambda x, y: arith.increasing(x, np.sinh, 32.0)),
+    "sinh": sloped(lambda x, y: cosh(x)),
+    "cosh": sloped(lambda x, y: sinh(x)),
     "reciprocal": sloped(lambda x, y: arith.neg(arith.square(y))),
     "rsqrt": sloped(lambda x, y: arith.mul(number(-0.5), power(y, 3.0))),
     "log": over(lambda x, y: x),

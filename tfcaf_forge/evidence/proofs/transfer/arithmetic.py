@@ -167,14 +167,13 @@ def _remainder(site: Site, *, floored: bool) -> Val:
     b = site.val("other") if whole_type else site.flt("other")
     if whole_type:
         _no_zero(site, b)
-    nan = a.nan | b.nan | b.zero | np.isinf(a.size)
-    size = b.size
+    size, least = b.size, arith.smallest(b)
+    nan = a.nan | b.nan | b.zero | np.isinf(a.size) | (a.size > least * FMAX * 0.5)  # a vector kernel divides first
     if floored:
         lo, hi = np.where(b.hi <= 0, -size, np.where(b.lo >= 0, 0.0, -size)), np.where(b.hi <= 0, 0.0, size)
     else:
         most = np.minimum(size, a.size)
         lo, hi = np.where(a.lo >= 0, 0.0, -most), np.where(a.hi <= 0, 0.0, most)
-    least = arith.smallest(b)
     stays = (a.size < least) & ((a.lo >= 0) & (b.lo > 0) | ((a.hi <= 0) & (b.hi < 0)) | (not floored))
     lo, hi = np.where(stays, a.lo, lo), np.where(stays, a.hi, hi)
     whole = a.whole & b.whole
@@ -253,19 +252,19 @@ def _int_power(site: Site, e: float) -> Val:
 def pow_tensor(site: Site) -> Out:
     """self ^ exponent elementwise: corners where self is positive, else unknown."""
     a, b = site.flt("self"), site.flt("exponent")
-    if site.dtype_of("self") == site.dtype_of("exponent") == "bool":
-        raise ValueError("torch refuses bool to the power of bool")
-    return (_power_of(a, b) if site.dtype == "float" else top(site.shape, site.dtype),)
+    return (_power_of(site, a, b),)
 
 
 def pow_base(site: Site) -> Out:
     """number ^ exponent."""
     a, b = constant(np.asarray(site.num("self"))), site.flt("exponent")
-    return (_power_of(a, b) if site.dtype == "float" else top(site.shape, site.dtype),)
+    return (_power_of(site, a, b),)
 
 
-def _power_of(a: Val, b: Val) -> Val:
-    """x^y is monotone in each of x > 0 and y, so its extremes are at the corners."""
+def _power_of(site: Site, a: Val, b: Val) -> Val:
+    """x^y is monotone in each of x > 0 and y, so its extremes are at the corners; integers may be refused."""
+    if site.dtype != "float":
+        raise ValueError(f"a power of {site.dtype}")
     shape = np.broadcast_shapes(a.shape, b.shape)
     ok = np.broadcast_to((a.lo >= FMIN) & ~np.isinf(a.size) & ~np.isinf(b.size), shape)
     base = np.where(a.lo > 0, a.lo, 1.0), np.where(a.hi > 0, a.hi, 1.0)

@@ -30,7 +30,7 @@ def index(site: Site) -> Out:
     places = [at for at, ref in enumerate(refs) if ref is not None]
     kinds = [site.run.type_of(refs[at]) for at in places]  # type: ignore[arg-type]
     if any(kind.dtype != "int" for kind in kinds) or places != list(range(places[0], places[-1] + 1)):
-        return (top(site.shape, site.dtype),)
+        raise ValueError("an index of another kind: left without a rule")
     known: list[Val] = []
     for at, kind in zip(places, kinds, strict=True):
         i, size = site.at(cast(Ref, refs[at])), value.shape[at]
@@ -109,8 +109,8 @@ def _settled(out: Val | None, value: Val) -> Val:
 def gather(site: Site) -> Out:
     """out[i][j] = self[index[i][j]][j] along a dimension; index_select: one index for the whole dimension."""
     value, i = site.val("self"), site.val("index")
-    if not value.shape or not i.shape:
-        return (top(site.shape, site.dtype),)
+    if not value.shape or (not i.shape and site.op != "index_select"):
+        raise ValueError("nothing to pick from, or a single index: left without a rule")
     at, size = site.axis(), value.shape[site.axis()]
     site.run.fail(site.index, (i.lo < 0) | (i.hi > size - 1), site.type("index"))
     if site.op == "index_select":
@@ -140,7 +140,7 @@ def scatter(site: Site) -> Out:
     """self with a number, or elements of src, written where the index points."""
     value, i = _typed(site, "self"), site.val("index")
     if not value.shape or not i.shape:
-        return (top(site.shape, site.dtype),)
+        raise ValueError("a single number or index: left without a rule")
     at, size = site.axis(), value.shape[site.axis()]
     site.run.fail(site.index, (i.lo < 0) | (i.hi > size - 1), site.type("index"))
     if site.has("value") and site.dtype != "float":

@@ -108,10 +108,14 @@ def gelu(a: Val) -> Val:
 
 
 def _dip(a: Val, f: Callable[[Reals], Reals], least: float) -> Val:
-    """Functions of that shape: bounded below by `least`, below zero for negative numbers, increasing above."""
+    """Functions of that shape: bounded below by `least`, below zero for negative numbers, increasing above.
+
+    Near the largest float, kernels may overflow, and an infinity may meet a zero on either side.
+    """
     f_lo, f_hi = f(np.maximum(a.lo, 0.0)), f(np.maximum(a.hi, 0.0))
-    out = loosen(make(f_lo, f_hi, a.nan | (a.lo == -INF)), 64.0)
-    return raw(np.where(a.lo < 0, least, np.maximum(out.lo, 0.0)), np.maximum(out.hi, 0.0), out.nan, False)
+    out = loosen(make(f_lo, f_hi, a.nan | np.isinf(a.size)), 64.0)
+    hi = np.where(a.hi > FMAX / 8, INF, np.maximum(out.hi, 0.0))
+    return raw(np.where(a.lo < 0, least, np.maximum(out.lo, 0.0)), hi, out.nan, False)
 
 
 def tan(a: Val) -> Val:
@@ -325,9 +329,16 @@ def _shifted_log(a: Val) -> Val:
     return raw(np.where(a.lo <= -1.0, -INF, out.lo), out.hi, out.nan, False)
 
 
-def _cosh(a: Val) -> Val:
-    """Hyperbolic cosine: increasing in |x|, at least 1 (a unit less for its rounding)."""
-    return arith.increasing(arith.absolute(a), np.cosh, 32.0)
+def sinh(a: Val) -> Val:
+    """Hyperbolic sine; e^x overflows before its half does."""
+    out = arith.increasing(a, np.sinh, 32.0)
+    return raw(np.where(a.lo < -88.0, -INF, out.lo), np.where(a.hi > 88.0, INF, out.hi), out.nan, False)
+
+
+def cosh(a: Val) -> Val:
+    """Hyperbolic cosine: increasing in |x|; e^x overflows before its half does."""
+    out = arith.increasing(arith.absolute(a), np.cosh, 32.0)
+    return raw(out.lo, np.where(a.size > 88.0, INF, out.hi), out.nan, False)
 
 
 RULES = {
@@ -350,8 +361,8 @@ RULES = {
     "sin": _float(lambda a: wave(a, -math.pi / 2)),
     "cos": _float(lambda a: wave(a, 0.0)),
     "tan": _float(tan),
-    "sinh": _float(lambda a: arith.increasing(a, np.sinh, 32.0)),
-    "cosh": _float(_cosh),
+    "sinh": _float(sinh),
+    "cosh": _float(cosh),
     "atan": _float(_atan),
     "erf": _float(lambda a: arith.increasing(a, erf_of, 16.0, -1.0, 1.0)),
     "silu": _float(silu),
