@@ -59,7 +59,7 @@ make_base() {
     root=$(mktemp -d)
     trap 'rm -rf "$root"' EXIT
     where=$(mirror)
-    debootstrap --variant=minbase --include=python3 bookworm "$root" "${where:-http://deb.debian.org/debian}" \
+    debootstrap --variant=minbase --include=python3 bookworm "$root" ${where:+"$where"} \
         >>"$LOG" 2>&1 || fail "debootstrap failed"
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
     tar -C "$root" -c . | docker import --change 'CMD ["python3"]' - "$BASE" >>"$LOG" 2>&1 ||

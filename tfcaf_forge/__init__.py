@@ -18,6 +18,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tfcaf_forge.version import VERSION
+
 if TYPE_CHECKING:
     from tfcaf_forge.kernels.artifact import load_kernel as load_kernel
     from tfcaf_forge.kernels.kernel import Kernel as Kernel
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from tfcaf_forge.pipeline.vet import Vetted as Vetted
     from tfcaf_forge.pipeline.vet import vet as vet
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOME = {
     "Kernel": "tfcaf_forge.kernels.kernel",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfcaf_forge import __version__
+from tfcaf_forge.version import VERSION
 from tfcaf_forge.records.base import Plain, digest_bytes, digest_of
 from tfcaf_forge.resources import bundled
 from tfcaf_forge.sandbox.docker_clean import GUEST
@@ -14,7 +14,7 @@ from tfcaf_forge.sandbox.docker_engine import ImageStale, faults
 if TYPE_CHECKING:
     from docker import DockerClient
 
-TAG = f"tfcaf-forge-sandbox:{__version__}"
+TAG = f"tfcaf-forge-sandbox:{VERSION}"
 """The default name. Only a name: containers are started from the image's digest."""
 
 
