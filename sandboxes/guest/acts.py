@@ -119,8 +119,7 @@ def keep_privileges() -> None:
 
 def spin() -> None:
     """Compute past the limit."""
-    until = time.monotonic() + 6
-    while time.monotonic() < until:
+    while time.process_time() < 3:
         pass
 
 
