@@ -219,7 +219,7 @@ def main(graphs: int, seed: int) -> None:
     while done < graphs:
         seed += 1
         try:
-            holds = check_graph(seed)
+            holds = check_graph(seed, batches=1)
         except UnsoundError as fault:
             false, done = false + 1, done + 1
             print(f"FALSE seed {seed}: {fault}", flush=True)
@@ -229,7 +229,7 @@ def main(graphs: int, seed: int) -> None:
         if holds is not None and done % 1000 == 0:
             spent = time.perf_counter() - started
             print(
-                f"{done} graphs x 6 batches of 12 rows, {false} false proofs, {spent:.0f} s", dict(proved), flush=True
+                f"{done} graphs x 2 batches of 12 rows, {false} false proofs, {spent:.0f} s", dict(proved), flush=True
             )
 
 

@@ -56,6 +56,9 @@ NOT_MONOTONE_IN_Q = {
     "softmax attention": "return (F.softmax(local_q, dim=1) * local_q).sum(dim=1, keepdim=True)",
     "a sine that nearly rises": "return (local_q + 1.0001 * torch.sin(local_q)).sum(dim=1, keepdim=True)",
     "greedy choice": "i = local_q.argmax(dim=1, keepdim=True)\n    return -i.float() + local_q.sum(dim=1, keepdim=True) * 0.0",
+    "a pole": "return (-1.0 / local_q).sum(dim=1, keepdim=True)",
+    "a pole that is squashed": "return torch.tanh(-1.0 / local_q).sum(dim=1, keepdim=True)",
+    "a softplus that jumps": "return F.softplus(local_q, beta=1, threshold=2).sum(dim=1, keepdim=True)",
     "a cubic with a dip": "return (local_q ** 3 - 0.001 * local_q).sum(dim=1, keepdim=True)",
 }
 

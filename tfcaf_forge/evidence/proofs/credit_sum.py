@@ -50,8 +50,20 @@ class Scaled:
 Slope = Const | Scaled | None
 
 
-def credit_sum(graph: OpGraph, types: Types) -> float | str:
-    """The constant that the credits sum to, or why none is known."""
+def credit_sum(graph: OpGraph, types: Types, largest: float) -> float | str:
+    """The constant that the credits sum to, or why none is known.
+
+    Args:
+        largest: a bound of the sum of their magnitudes; where it is far above the constant, they cancel, and
+            rounding would hide the constant.
+    """
+    found = _followed(graph, types)
+    if isinstance(found, float) and found != 0.0 and largest > 1e3 * abs(found):
+        return f"the credits cancel: they sum to {found:.6g}, but their magnitudes to as much as {largest:.6g}"
+    return found
+
+
+def _followed(graph: OpGraph, types: Types) -> float | str:
     run = Run(graph, types, _ROWS, [], firsts(graph), np.zeros(_ROWS, np.bool_), rules=TRANSFER)
     keep = needed(graph)
     smooth = smooth_values(graph, keep)
@@ -104,9 +116,13 @@ def _step(site: Site, slopes: dict[Ref, Slope]) -> list[Slope]:
 
 
 def _times(slope: Slope, factor: float) -> Slope:
+    """A slope times a number; None where a factor or a product is so small or large that float32 might lose it."""
+    if slope is None or not (factor == 0.0 or 1e-6 <= abs(factor) <= 1e6):
+        return None
     if isinstance(slope, Const):
-        return Const(slope.value * factor)
-    return Scaled(slope.factor * factor, slope.ref) if slope is not None else None
+        product = np.abs(slope.value * factor)
+        return Const(slope.value * factor) if ((product == 0) | ((product > 1e-12) & (product < 1e12))).all() else None
+    return Scaled(slope.factor * factor, slope.ref) if 1e-12 < abs(slope.factor * factor) < 1e12 else None
 
 
 def _added(site: Site, slopes: dict[Ref, Slope]) -> Slope:
@@ -199,7 +215,8 @@ def sum_of(run: Run, ref: Ref, axes: tuple[int, ...]) -> float | None:
                 inner = sum_of(run, site.ref(value), axes)
                 number = site.num(factor)
                 number = number if site.op == "mul.Tensor" else 1.0 / number if number else 0.0
-                return None if inner is None else inner * number
+                fits = inner is not None and 1e-6 <= abs(number) <= 1e6
+                return inner * number if inner is not None and fits else None
     return 1.0 if _sums_to_one(run, site, axes) else None
 
 

@@ -56,6 +56,7 @@ def first_jump(graph: OpGraph, keep: list[bool]) -> int | None:
             or node.op in _JUMPS
             or any(_index_of(graph, r) for r in node.refs() if touched[r.id])
         )
+        steps = steps or (node.op == "softplus" and float(str(node.args[2])) < 15.0)  # it jumps at its threshold
         cast = node.op == "_to_copy" and node.args[1] in ("int", "bool")
         if reads and found is None and (steps or cast):
             found = index

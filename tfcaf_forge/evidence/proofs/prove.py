@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Literal
 
@@ -17,6 +18,7 @@ from tfcaf_forge.evidence.proofs.rows import first_crossing, kept
 from tfcaf_forge.evidence.proofs.search import Findings, Summary, explore
 from tfcaf_forge.evidence.proofs.site import Types, firsts
 from tfcaf_forge.evidence.proofs.unfold import unfold
+from tfcaf_forge.graph.affine import is_affine
 from tfcaf_forge.graph.opgraph import FIRST_NODE, OpGraph
 from tfcaf_forge.records.base import Plain
 from tfcaf_forge.records.task_spec import TaskSpec
@@ -107,14 +109,20 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
 
     try:
         relaxed = task.credit.monotonicity == "relaxed" or first_jump(graph, keep) is not None
-        summary = explore(examine, domain, read, relaxed=relaxed, deadline=deadline)
+        summary = explore(examine, domain, read, relaxed=relaxed, width=_width(types), deadline=deadline)
     except OutOfTimeError:
         reason = f"the time budget was spent on a graph of {len(graph.nodes)} operations"
         return {name: proofs.get(name, _unknown(reason, started)) for name in PROPERTIES}
     proofs["batch-independent"] = _apart(graph, summary, started)
     proofs |= _conclude(graph, keep, summary, started)
-    proofs["credit-sum"] = _sum(graph, types, proofs["finite-gradient"].status == "PROVED", started)
+    proofs["credit-sum"] = _sum(graph, types, summary, started)
     return {name: proofs[name] for name in PROPERTIES}
+
+
+def _width(types: Types) -> int:
+    """Elements of the widest value, for one row."""
+    sizes = [[s if isinstance(s, int) else s.factor for s in kind.shape] for kinds in types for kind in kinds]
+    return max(math.prod(size) for size in sizes)
 
 
 def place(graph: OpGraph, index: int) -> str:
@@ -132,14 +140,21 @@ def _apart(graph: OpGraph, summary: Summary, started: float) -> Proof:
 
 
 def _conclude(graph: OpGraph, keep: list[bool], summary: Summary, started: float) -> dict[str, Proof]:
-    """The four numeric properties from the cells."""
+    """The four numeric properties from the cells.
+
+    A gradient that is nowhere negative makes Q_tot rise only where Q_tot has no jump and no pole (-1/q rises
+    everywhere, and yet falls across 0). An affine function has neither.
+    """
     low, high = float(summary.credit_lo.min(initial=np.inf)), float(summary.credit_hi.max(initial=-np.inf))
     bounds = ", ".join(f"[{a:.6g}, {b:.6g}]" for a, b in zip(summary.credit_lo, summary.credit_hi, strict=True))
     jump = first_jump(graph, keep)
     cells = f" ({summary.cells} cells)" if summary.cells > 1 else ""
     proofs: dict[str, Proof] = {}
-    if summary.monotone and jump is None:
+    if summary.monotone and jump is None and (summary.smooth or is_affine(graph)):
         proofs["monotone"] = _proved(f"every credit >= {low:.6g}{cells}", started)
+    elif summary.monotone and jump is None:
+        reason = f"Q_tot may have a pole in local_q{_blame(graph, summary, backward=True)}"
+        proofs["monotone"] = _unknown(reason, started)
     elif summary.monotone:
         proofs["monotone"] = _unknown(f"Q_tot may jump in local_q at {place(graph, jump or 0)}", started)
     else:
@@ -193,10 +208,11 @@ def _irrelevant(task: TaskSpec, read: list[int], started: float) -> Proof:
     return _unknown(f"Q_tot may depend on {names}", started)
 
 
-def _sum(graph: OpGraph, types: Types, finite: bool, started: float) -> Proof:
-    if not finite:
+def _sum(graph: OpGraph, types: Types, summary: Summary, started: float) -> Proof:
+    if not summary.smooth:
         return _unknown("the credit is not proved finite", started)
-    found = credit_sum(graph, types)
+    largest = float(np.maximum(np.abs(summary.credit_lo), np.abs(summary.credit_hi)).sum())
+    found = credit_sum(graph, types, largest)
     if isinstance(found, str):
         return _unknown(found, started)
     return _proved(f"the credits sum to {found:.6g}, but for rounding", started)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import numpy as np
@@ -17,6 +18,8 @@ from tfcaf_forge.records.task_spec import TaskSpec
 _NEUTRAL = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
 _MOVING = ("view", "expand", "unsqueeze", "squeeze", "permute", "transpose", "select", "slice")
 _ALSO_MOVING = ("flip", "split.Tensor", "split_with_sizes")
+_MOST_MARKS = 4_000_000
+"""Elements times slots beyond which everything is taken to depend on everything."""
 
 
 def slots_read(graph: OpGraph, types: Types, task: TaskSpec) -> tuple[Mask, list[int]]:
@@ -24,6 +27,8 @@ def slots_read(graph: OpGraph, types: Types, task: TaskSpec) -> tuple[Mask, list
     run = Run(graph, types, 1, [], firsts(graph), np.zeros(1, np.bool_))
     keep = needed(graph)
     size = graph.state_size
+    if max(math.prod(run.shape(kind)) for kinds in types for kind in kinds) * size > _MOST_MARKS:
+        return np.ones(size, np.bool_), [slot.index for slot in task.layout if slot.irrelevant]
     marks: list[list[Mask]] = [[np.zeros((1, graph.n_agents, size), np.bool_)], [np.eye(size, dtype=np.bool_)[None]]]
     for index in range(len(graph.nodes)):
         if not keep[index + FIRST_NODE]:
@@ -71,12 +76,10 @@ def _aligned(mark: Mask, rank: int) -> Mask:
 
 
 def _moved(site: Site, mark: Mask, size: int) -> list[Mask]:
-    outs: list[list[Mask]] = [[] for _ in site.kinds]
-    move = mover(site)
-    for slot in range(size):
-        for out, part in zip(outs, move(mark[..., slot]), strict=True):
-            out.append(part)
-    return [np.stack(out, axis=-1) for out in outs]
+    """Positions are sent the same way, and the marks follow them."""
+    shape = mark.shape[:-1]
+    flat = mark.reshape(-1, size)
+    return [flat[place] for place in mover(site)(np.arange(len(flat)).reshape(shape))]
 
 
 def _indexed(site: Site, mark: Mask) -> list[Mask] | None:

@@ -18,6 +18,8 @@ from tfcaf_forge.evidence.proofs.domains import Mask, Reals, Val
 from tfcaf_forge.evidence.proofs.forward import OutOfTimeError
 
 MOST_CELLS = 1024
+MOST_ELEMENTS = 2_000_000
+"""Elements of the widest value over all cells."""
 _MOST_WAYS = 24
 
 
@@ -72,7 +74,7 @@ class Summary:
 
 
 def explore(
-    examine: Callable[[Cells], Findings], domain: Domain, read: Mask, *, relaxed: bool, deadline: float
+    examine: Callable[[Cells], Findings], domain: Domain, read: Mask, *, relaxed: bool, width: int, deadline: float
 ) -> Summary:
     """Cut the domain until everything is proved, nothing helps, or time is up.
 
@@ -81,12 +83,13 @@ def explore(
         domain: the declared domain.
         read: which slots the graph reads, [S].
         relaxed: do not cut for monotonicity.
+        width: elements of the graph's widest value for one cell.
         deadline: on the clock of `time.perf_counter`.
 
     Raises:
         OutOfTimeError: not even the first pass was finished.
     """
-    summary = Summary()
+    summary, most = Summary(), min(MOST_CELLS, MOST_ELEMENTS // max(width, 1))
     todo, found = everything(domain), examine(everything(domain))
     while True:
         open_ = _open(found, relaxed)
@@ -95,7 +98,7 @@ def explore(
             return summary
         todo, rest = todo.take(open_), _rows(found, open_)
         try:
-            smaller = _smaller(examine, domain, todo, rest, read, deadline)
+            smaller = _smaller(examine, domain, todo, rest, read, most, deadline)
             found = None if smaller is None else examine(smaller)
         except OutOfTimeError:
             smaller = found = None
@@ -112,13 +115,19 @@ def _open(found: Findings, relaxed: bool) -> Mask:
 
 
 def _smaller(
-    examine: Callable[[Cells], Findings], domain: Domain, todo: Cells, found: Findings, read: Mask, deadline: float
+    examine: Callable[[Cells], Findings],
+    domain: Domain,
+    todo: Cells,
+    found: Findings,
+    read: Mask,
+    most: int,
+    deadline: float,
 ) -> Cells | None:
     """All open cells cut in the way that helps the worst one most; None where nothing is left to try."""
-    if time.perf_counter() > deadline or todo.count * 2 > MOST_CELLS:
+    if time.perf_counter() > deadline or todo.count * 2 > most:
         return None
     row = int(np.argmax(found.trouble))
-    ways = cuts_of(domain, todo, row, read)[:_MOST_WAYS]
+    ways = cuts_of(domain, todo, row, read)[: min(_MOST_WAYS, most // 2)]
     if not ways:
         return None
     tries = [cut(domain, todo.take([row]), way) for way in ways]
