@@ -15,6 +15,14 @@ from typing import Any
 
 import pytest
 
+from tfcaf_forge.proposals.asker import Limits
+from tfcaf_forge.proposals.asking import Asking
+from tfcaf_forge.proposals.ledger import Budget
+from tfcaf_forge.proposals.model import Model
+from tfcaf_forge.proposals.prompts import prompts_digest
+from tfcaf_forge.proposals.redact import Redactor
+from tfcaf_forge.proposals.session import Models
+
 GOOD = "def tfcaf(local_q, state):\n    return local_q.sum(dim=1, keepdim=True)\n"
 
 
@@ -184,3 +192,45 @@ def serve(litellm_there) -> Iterator[Callable[[Script | list[Say]], ScriptedServ
     yield start
     for server in servers:
         server.stop()
+
+
+QUICK = Limits(concurrency=4, timeout_s=20.0, attempts=3, backoff_s=0.02, longest_wait_s=5.0, breaker=6)
+
+
+def litellm_model(server: ScriptedServer, name: str = "openai/scripted", *, stream: bool = True, **more: Any) -> Model:
+    """The scripted server as a model, through litellm itself."""
+    from tfcaf_forge.proposals.litellm_client import LitellmModel
+
+    settings = {"environment": {}, "redactor": Redactor(), **more}
+    return LitellmModel(name, api_base=server.url, stream=stream, **settings)
+
+
+def models_of(model: Model, *, reviewer: Model | None = None, **more: Any) -> Models:
+    """A run's models around one writer."""
+    asking = {name: more.pop(name) for name in ("strategy", "temperature", "repairs", "seed") if name in more}
+    fallbacks = more.pop("fallbacks", ())
+    return Models(
+        asking=Asking(
+            model=model.name,
+            endpoint=model.endpoint,
+            evaluator="" if reviewer is None else reviewer.name,
+            evaluator_endpoint="" if reviewer is None else reviewer.endpoint,
+            fallbacks=tuple((m.name, m.endpoint) for m in fallbacks),
+            prompts=prompts_digest(),
+            **asking,
+        ),
+        writers=(model, *fallbacks),
+        reviewer=reviewer,
+        **{"budget": Budget(tokens=10_000_000), "limits": QUICK, "redactor": Redactor(), **more},
+    )
+
+
+_LITELLM_WARNS = "ignore:Accessing the 'model_(computed_)?fields' attribute on the instance:DeprecationWarning"
+"""litellm 1.106 looks at every field of its streaming types, and pydantic 2.11 warns of one; nothing of ours does it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Only for tests that talk through litellm."""
+    for item in items:
+        if "serve" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.filterwarnings(_LITELLM_WARNS))
