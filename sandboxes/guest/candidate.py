@@ -36,8 +36,11 @@ def examine(request: dict[str, Any]) -> dict[str, Any]:
     except Refused as refused:
         return _rejected(refused.stage, refused.code, refused.message, refused.line or line_of(refused))
     except (MemoryError, RecursionError) as fault:
-        code = "memory-limit" if isinstance(fault, MemoryError) else "recursion"
-        return _rejected("limit", code, f"{type(fault).__name__}; a credit function needs far less", line_of(fault))
+        if isinstance(fault, MemoryError):
+            return _rejected("limit", "memory-limit", "out of memory; a credit function needs far less", line_of(fault))
+        return _rejected("limit", "recursion", "functions call each other too deeply; write a loop", line_of(fault))
+    except AssertionError as fault:
+        return _rejected("run", "assertion", "the assertion on this line does not hold; remove it", line_of(fault))
     except Exception as fault:
         text = _plain(fault)
         if any(sign in text for sign in _OUT_OF_MEMORY):

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from guest import budget
 from guest.refusal import Refused
 
 MAX_PARTS = 20_000
@@ -58,6 +59,7 @@ def check_value(name: str, value: Any) -> None:  # noqa: ANN401 - any value may 
             kind = type(item)
             if kind in _SEQUENCES:
                 parts += len(item)
+                budget.act(len(item) // 4)
                 if parts > MAX_PARTS:
                     raise Refused("limit", "memory-limit", f"{name}: a list of more than {MAX_PARTS} items")
                 deeper.extend(item)

@@ -9,16 +9,11 @@ from typing import Any
 import torch
 from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence
 
-from guest import composed, facade, operators, pythons
+from guest import budget, composed, facade, operators, pythons
 from guest.checks import check_keywords, check_value
 from guest.facade import Namespace
 from guest.names import METHODS, PROPERTIES
 from guest.refusal import Refused
-
-MAX_STEPS = 100_000
-"""Most loop steps of one run of a candidate."""
-MAX_ACTIONS = 300_000
-"""Most operators, attributes, subscripts and tests of one run: what recursion without a loop would spend."""
 
 _RETURN_TYPES = (
     torch.return_types.max,
@@ -58,8 +53,7 @@ class Guards:
     def __init__(self, inputs: tuple[torch.Tensor, ...] = ()) -> None:
         """Start with a full budget."""
         self._inputs = inputs
-        self._steps = 0
-        self._actions = 0
+        budget.restart()
 
     def namespace(self) -> dict[str, Any]:
         """The globals in which the compiled code runs."""
@@ -68,17 +62,18 @@ class Guards:
             "__builtins__": pythons.builtins(),
             "__name__": "candidate",
             "__metaclass__": None,
-            "_getattr_": self._counted(guarded_attribute),
-            "_getitem_": self._counted(guarded_item),
+            "_getattr_": _counted(guarded_attribute),
+            "_getitem_": _counted(guarded_item),
             "_getiter_": self.steps,
             "_iter_unpack_sequence_": guarded_iter_unpack_sequence,
             "_unpack_sequence_": guarded_unpack_sequence,
             "_write_": self.write,
             "_inplacevar_": self.inplace,
-            "_binary_": self._counted(operators.binary),
-            "_unary_": self._counted(operators.unary),
-            "_compare_": self._counted(operators.compare),
-            "_truth_": self._counted(operators.truth),
+            "_augment_": self.augment,
+            "_binary_": _counted(operators.binary),
+            "_unary_": _counted(operators.unary),
+            "_compare_": _counted(operators.compare),
+            "_truth_": _counted(operators.truth),
             "torch": torch_names,
             "nn": torch_names.names["nn"],
             "F": torch_names.names["nn"].names["functional"],
@@ -91,17 +86,12 @@ class Guards:
             raise Refused("run", "iterate", "looping over a tensor is not allowed; loop over range(n) and take x[:, i]")
         if type(items) not in (list, tuple, range, torch.Size) and not isinstance(items, _RETURN_TYPES):
             raise Refused("run", "iterate", "loop over range(n), a list or a tuple")
-        self._steps += len(items)
-        self._check_budget()
-        return self._each(items)
-
-    def _each(self, items: Any) -> Iterator[Any]:  # noqa: ANN401
-        """The items that were there at the start: a list that grows while it is looped over does not prolong the loop."""
-        return iter(items[:] if type(items) is list else items)
+        budget.step(len(items))
+        return iter(items[:] if type(items) is list else items)  # a list that grows meanwhile prolongs no loop
 
     def write(self, target: Any) -> Any:  # noqa: ANN401
         """What may be written to by subscript: tensors and lists that the function made."""
-        self._count()
+        budget.act()
         if type(target) is list:
             return _ListSlots(target)
         if type(target) is torch.Tensor:
@@ -112,31 +102,27 @@ class Guards:
 
     def inplace(self, op: str, left: Any, right: Any) -> Any:  # noqa: ANN401
         """`x += y` on a name: in place for a tensor that the function made, as Python does."""
-        self._count()
+        budget.act()
         if any(left is known for known in self._inputs):
             raise Refused("run", "writes-input", f"`{op}` writes to an input; write x = x {op[:-1]} y")
         if op[:-1] not in operators.BINARY:
             raise Refused("run", "construct", f"`{op}` is not allowed; write the operation out")
         return operators.inplace(op[:-1], left, right)
 
-    def _counted(self, guard: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any) -> Any:  # noqa: ANN401
-            self._count()
-            return guard(*args)
+    def augment(self, op: str, container: Any, item: Any, value: Any) -> Any:  # noqa: ANN401
+        """`container[i] op= value`: what is put back."""
+        budget.act()
+        if type(container) is list and any(item is known for known in self._inputs):
+            raise Refused("run", "writes-input", f"`{op}=` writes to an input; write items[i] = items[i] {op} y")
+        return operators.augment(op, container, item, value)
 
-        return counted
 
-    def _count(self) -> None:
-        self._actions += 1
-        self._check_budget()
+def _counted(guard: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(*args: Any) -> Any:  # noqa: ANN401
+        budget.act()
+        return guard(*args)
 
-    def _check_budget(self) -> None:
-        if self._steps > MAX_STEPS:
-            raise Refused("limit", "loop-limit", f"more than {MAX_STEPS} loop steps; a credit function needs far fewer")
-        if self._actions > MAX_ACTIONS:
-            raise Refused(
-                "limit", "loop-limit", f"more than {MAX_ACTIONS} operations; a credit function needs far fewer"
-            )
+    return counted
 
 
 class _Slots:
@@ -180,18 +166,18 @@ class _ListSlots:
 
 
 def _append(target: list[Any], item: Any) -> None:  # noqa: ANN401
-    operators.check_length(len(target) + 1)
+    budget.items(len(target) + 1)
     target.append(item)
 
 
 def _extend(target: list[Any], items: Any) -> None:  # noqa: ANN401
     added = list(pythons.plain(items))
-    operators.check_length(len(target) + len(added))
+    budget.items(len(target) + len(added))
     target.extend(added)
 
 
 def _insert(target: list[Any], index: int, item: Any) -> None:  # noqa: ANN401
-    operators.check_length(len(target) + 1)
+    budget.items(len(target) + 1)
     target.insert(pythons.integer("insert", index), item)
 
 

@@ -15,6 +15,13 @@ EINSUM = re.compile(r"[A-Za-z., ]{1,48}(->[A-Za-z. ]{0,16})?")
 INFINITIES = {"inf": math.inf, "+inf": math.inf, "-inf": -math.inf, "infinity": math.inf, "-infinity": -math.inf}
 
 
+class Augmented(ast.BinOp):
+    """The `w[i] + x` of `w[i] += x`, which knows `w`."""
+
+    _fields = ("left", "op", "right", "container")
+    container: ast.expr
+
+
 def drop_unsaid(tree: ast.Module) -> ast.Module:
     """The tree without what never runs: annotations, and the messages of asserts.
 
@@ -86,7 +93,7 @@ class _Normalise(ast.NodeTransformer):
         return ast.copy_location(ast.Assign([self.visit(node.target)], self.visit(node.value)), node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
-        """`w[i] += x` becomes `w[i] = w[i] + x`.
+        """`w[i] += x` becomes `w[i] = w[i] + x`, where `+` knows what it is part of.
 
         The index stands twice: as a copy, since later passes change nodes where they are.
         """
@@ -94,9 +101,9 @@ class _Normalise(ast.NodeTransformer):
             return self.generic_visit(node)
         target = node.target
         read = ast.Subscript(copy.deepcopy(target.value), copy.deepcopy(target.slice), ast.Load())
-        assign = ast.Assign(
-            [target], ast.copy_location(ast.BinOp(ast.copy_location(read, target), node.op, node.value), node)
-        )
+        made = Augmented(ast.copy_location(read, target), node.op, node.value)
+        made.container = copy.deepcopy(target.value)
+        assign = ast.Assign([target], ast.copy_location(made, node))
         return self.generic_visit(ast.copy_location(assign, node))
 
     def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:

@@ -1,7 +1,7 @@
 """Operators between a candidate's values: arithmetic, comparison, in-place arithmetic, truth.
 
 The real operators of Python make numbers of a million digits and lists that double in every step. Here integers
-stay below 64 bits and lists below `MAX_ITEMS`, whichever operator makes them.
+stay below 64 bits and lists below `budget.MAX_ITEMS`, whichever operator makes them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from typing import Any
 
 import torch
 
+from guest import budget
 from guest.refusal import Refused
 
-MAX_ITEMS = 10_000
-"""Most items of a list or tuple."""
 MAX_BITS = 64
 
 _Sequences = (list, tuple, torch.Size)
@@ -96,6 +95,13 @@ def compare(ops: tuple[str, ...], values: tuple[Any, ...]) -> Any:  # noqa: ANN4
     return all(truth(_pair(op, a, b)) for op, a, b in zip(ops, values[:-1], values[1:], strict=True))
 
 
+def augment(op: str, container: Any, item: Any, value: Any) -> Any:  # noqa: ANN401
+    """What `container[i] op= value` puts back: for a tensor in a list the same tensor, written to, as Python does."""
+    if type(container) is list and type(item) is torch.Tensor:
+        return inplace(op, item, value)
+    return binary(op, item, value)
+
+
 def truth(value: Any) -> bool:  # noqa: ANN401
     """Whether a Python value is true; a tensor has no truth that holds for every row."""
     if type(value) is torch.Tensor:
@@ -120,6 +126,7 @@ def _contains(item: Any, items: Any) -> bool:  # noqa: ANN401
     """`i in (0, 1)`: a number in a sequence of numbers."""
     if type(item) not in _NUMBERS or type(items) not in (*_Sequences, range):
         raise Refused("run", "compare", "`in` looks for a number in a list of numbers; compare tensors with == and |")
+    budget.items(len(items))
     if any(type(value) not in _NUMBERS for value in items):
         raise Refused("run", "compare", "`in` looks for a number in a list of numbers; compare tensors with == and |")
     return item in items
@@ -127,6 +134,8 @@ def _contains(item: Any, items: Any) -> bool:  # noqa: ANN401
 
 def _check_comparable(value: Any, *pair: Any) -> None:  # noqa: ANN401
     """Lists compare item by item, and asking a tensor for its truth reads it."""
+    if isinstance(value, _Sequences):
+        budget.items(len(value))
     if isinstance(value, _Sequences) and (
         any(type(other) is torch.Tensor for other in pair) or any(type(item) not in _NUMBERS for item in value)
     ):
@@ -166,10 +175,4 @@ def _check_growth(op: str, left: Any, right: Any) -> None:  # noqa: ANN401
         size = len(right) * left
     else:
         raise Refused("run", "operand", f"`{op}` does not work with lists here; use torch.tensor or torch.stack")
-    check_length(size)
-
-
-def check_length(size: int) -> None:
-    """Refuse a list of too many items."""
-    if size > MAX_ITEMS:
-        raise Refused("limit", "memory-limit", f"a list of {size} items; at most {MAX_ITEMS} are allowed")
+    budget.items(size)

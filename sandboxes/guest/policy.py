@@ -15,10 +15,11 @@ from typing import TypeVar, cast
 from RestrictedPython.compile import compile_restricted_exec
 from RestrictedPython.transformer import RestrictingNodeTransformer, copy_locations
 
+from guest.normalise import Augmented
 from guest.refusal import CANDIDATE, Refused
 from guest.screen import ALLOWED
 
-_ADDED = frozenset({ast.Module, ast.Expression})
+_ADDED = frozenset({ast.Module, ast.Expression, Augmented})
 """What stands around a screened module."""
 
 BINARY: dict[type[ast.operator], str] = {
@@ -42,14 +43,17 @@ class DefaultDeny(RestrictingNodeTransformer):
         if type(node) not in ALLOWED and type(node) not in _ADDED:
             self.error(node, f"{type(node).__name__} is not allowed.")
             return node
-        return super().visit(node)
+        return self.visit_BinOp(node) if isinstance(node, Augmented) else super().visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
         """Numbers, None and `...`: the screen has seen that it is no more than that."""
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
-        """`a + b` becomes `_binary_("+", a, b)`."""
+        """`a + b` becomes `_binary_("+", a, b)`, and `w[i] += x` puts back `_augment_("+", w, w[i], x)`."""
+        if isinstance(node, Augmented):
+            parts = (self._expr(part) for part in (node.container, node.left, node.right))
+            return _guard("_augment_", node, ast.Constant(BINARY[type(node.op)]), *parts)
         return _guard(
             "_binary_", node, ast.Constant(BINARY[type(node.op)]), self._expr(node.left), self._expr(node.right)
         )
@@ -114,7 +118,10 @@ def compile_candidate(tree: ast.Module) -> CodeType:
     Raises:
         Refused: RestrictedPython found a fault that the screen let pass.
     """
-    result = compile_restricted_exec(tree, filename=CANDIDATE, policy=DefaultDeny)
+    try:
+        result = compile_restricted_exec(tree, filename=CANDIDATE, policy=DefaultDeny)
+    except (SyntaxError, RecursionError, ValueError, MemoryError) as fault:
+        raise Refused("screen", "syntax", f"it cannot be compiled: {type(fault).__name__}; simplify it") from None
     if result.errors or result.code is None:
         text = "; ".join(result.errors)[:300] or "refused"
         raise Refused("screen", "restricted", f"RestrictedPython refuses it: {text}")

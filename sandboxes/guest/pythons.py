@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from guest import operators
+from guest import budget, operators
 from guest.refusal import Refused
 
 MAX_LOOP = 4096
@@ -99,7 +99,7 @@ def _quantifier(pick: Callable[[list[Any]], bool]) -> Callable[[Any], bool]:
 def _range(*args: int) -> range:
     if any(type(arg) is not int for arg in args):
         raise Refused("run", "argument", "range takes integers that do not depend on the data")
-    if any(abs(arg) > operators.MAX_ITEMS for arg in args):
+    if any(abs(arg) > budget.MAX_ITEMS for arg in args):
         raise Refused(
             "limit", "loop-limit", f"a range up to {max(map(abs, args)):.3g}; at most {MAX_LOOP} steps are allowed"
         )
@@ -121,7 +121,7 @@ def plain(items: Any) -> Any:  # noqa: ANN401
     """The items themselves, if they are a plain sequence."""
     if type(items) not in (list, tuple, range, torch.Size):
         raise Refused("run", "iterate", "loop over range(n), a list or a tuple; take rows of a tensor with x[:, i]")
-    operators.check_length(len(items))
+    budget.items(len(items))
     return items
 
 

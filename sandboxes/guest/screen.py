@@ -8,8 +8,11 @@ subscripts) to the smaller language that RestrictedPython compiles.
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
+import io
 import re
+import tokenize
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -75,6 +78,7 @@ def screen(source: str) -> Screened:
     """
     _check_text(source)
     tree = _parse(source)
+    _check_tokens(source)
     _check_size(tree)
     tree = drop_unsaid(tree)
     _check_nodes(tree)
@@ -108,6 +112,14 @@ def _check_brackets(source: str) -> None:
         depth += (char in "([{") - (char in ")]}")
         if depth > MAX_BRACKETS:
             raise refuse("nesting", f"brackets nest deeper than {MAX_BRACKETS}; use intermediate variables")
+
+
+def _check_tokens(source: str) -> None:
+    """Python folds look-alike letters into ASCII names; a reader does not."""
+    with contextlib.suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.NAME and not token.string.isascii():
+                raise refuse("character", "a name that is not ASCII; rename it", line=token.start[0])
 
 
 def _parse(source: str) -> ast.Module:
@@ -196,8 +208,6 @@ def _check_constant(node: ast.Constant) -> None:
 
 
 def _check_name(name: str, node: ast.AST) -> None:
-    if not name.isascii():
-        raise refuse("name", f"the name {name!r} is not ASCII; rename it", node)
     if len(name) > MAX_NAME:
         raise refuse("name", f"a name of {len(name)} characters; use a short one", node)
     if name in UNKNOWN and name.startswith("_"):
@@ -252,7 +262,7 @@ def _check_import(node: ast.Import) -> None:
     for alias in node.names:
         wanted = alias.asname or alias.name
         allowed = {"torch": "torch", "math": "math", "torch.nn.functional": "F", "torch.nn": "nn"}.get(alias.name)
-        if allowed != wanted and alias.name not in TYPING:
+        if allowed != wanted and not (alias.name in TYPING and alias.asname is None):
             raise refuse(
                 "import",
                 f"import of {alias.name:.60} is not allowed; only torch, torch.nn.functional as F and math exist here",
@@ -264,7 +274,7 @@ def _check_import_from(node: ast.ImportFrom) -> None:
     """Nothing is imported: an accepted line names what is in scope anyway, or what only annotations use."""
     names = [(alias.name, alias.asname) for alias in node.names]
     if node.level == 0 and (
-        node.module in TYPING
+        (node.module in TYPING and all(bound in (None, name) for name, bound in names))
         or (node.module == "torch.nn" and names == [("functional", "F")])
         or (node.module == "torch" and all(pair in (("Tensor", None), ("nn", None)) for pair in names))
     ):
