@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -48,6 +49,7 @@ def serve(
     try:
         found = examine_layers(house, planted, source, walls=walls, thorough=thorough)
         planted.close()
+        os.dup2(house.null_fd, 2)  # what it says from now on is nobody's to hear
         wire.write_frame(sink, _hello(found, _language(house, found, source)))
         _answer(house, found, source, sink, examine)
     except (child.HostGone, BrokenPipeError, ConnectionError):

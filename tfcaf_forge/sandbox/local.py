@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import os
 import select
 import signal
@@ -153,9 +154,11 @@ class LocalWorker:
         except (OSError, EOFError, TimeoutError, WireError, msgspec.ValidationError) as fault:
             self.close()
             raise SandboxError(
-                f"the sandbox's warm process did not start ({fault or type(fault).__name__}); "
+                f"the sandbox's warm process did not start ({self._last_words() or fault or type(fault).__name__}); "
                 f"try it by hand: {sys.executable} -I -c 'import torch, RestrictedPython'"
             ) from None
+        if self._process.stderr is not None:
+            self._process.stderr.close()
         if hello.protocol != 1:
             self.close()
             raise SandboxError(f"the guest speaks protocol {hello.protocol}, this release speaks 1; reinstall")
@@ -163,6 +166,13 @@ class LocalWorker:
             self.close()
             raise SandboxError(f"an honest function does not pass the sandbox: {hello.missing['trace']}")
         return hello
+
+    def _last_words(self) -> str:
+        """The last line that the process, which has ended, wrote to standard error."""
+        with self._process.stderr or contextlib.nullcontext() as stream:
+            text = stream.read1(1 << 16).decode("utf-8", "replace") if isinstance(stream, io.BufferedReader) else ""
+        line = (text.strip().splitlines() or [""])[-1]
+        return "".join(c if c.isprintable() else "?" for c in line)[:300]
 
     def _reply(self, deadline: float) -> Reply:
         reply = msgspec.convert(decode(self._frame(deadline)), Reply)
@@ -203,7 +213,7 @@ def _start(main: Path, options: Sequence[str]) -> tuple[subprocess.Popen[bytes],
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,  # read only where it does not start; the guest itself closes its end
         env=_environment(),
         cwd="/",
         pass_fds=(theirs.fileno(),),

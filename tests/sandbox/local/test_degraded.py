@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sandbox_hosts import honest, work
+from sandbox_hosts import REPOSITORY, honest, work
 
 from tfcaf_forge.errors import SandboxError
 from tfcaf_forge.records.traced import Isolation, Traced
@@ -26,12 +30,50 @@ open("/proc/sys/user/max_user_namespaces", "w").write("0")
 """As a distribution that forbids user namespaces to ordinary users."""
 
 
+ROOT_WITHOUT = """
+import json, os, sys
+sys.path.insert(0, REPOSITORY + "/sandboxes")
+from guest import system
+ready, go = os.pipe(), os.pipe()
+pid = os.fork()
+if pid == 0:
+    system.unshare(system.NEW_USER)
+    os.write(ready[1], b"x")
+    os.read(go[0], 1)
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    open("/proc/sys/user/max_user_namespaces", "w").write("0")
+    code = (
+        "import json; from tfcaf_forge.sandbox.local import LocalWorker\\n"
+        "from tfcaf_forge.sandbox.profile import load_profile\\n"
+        "with LocalWorker(load_profile()) as worker: print(json.dumps([worker.hello.missing, worker.hello.layers]))"
+    )
+    os.execv(sys.executable, [sys.executable, "-c", code])
+os.read(ready[0], 1)
+for name in ("uid_map", "gid_map"):
+    open(f"/proc/{pid}/{name}", "w").write("0 0 65536")
+os.write(go[1], b"x")
+os.waitpid(pid, 0)
+"""
+"""Root, with all rights over a namespace in which no further user namespace can be made."""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_without_user_namespaces_has_every_other_layer() -> None:
+    code = ROOT_WITHOUT.replace("REPOSITORY", repr(str(REPOSITORY)))
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
+    missing, active = json.loads(done.stdout)
+    assert set(missing) == {"user-namespace"}
+    assert {"identity", "capabilities", "empty-root", "pid-namespace", "own-namespaces", "rlimits"} <= set(active)
+
+
 @pytest.fixture(scope="module")
 def found(ordinary: Callable[[str], Any]) -> dict[str, Any]:
     return ordinary(
         f"{FORBID}\n"
         "import json\n"
-        "from sandbox_hosts import honest, work, work\n"
+        "from sandbox_hosts import REPOSITORY, honest, work, work\n"
         "from tfcaf_forge.errors import SandboxError\n"
         "from tfcaf_forge.sandbox.profile import load_profile\n"
         "from tfcaf_forge.sandbox.sandbox import Sandbox\n"

@@ -108,8 +108,8 @@ def test_killing_the_host_leaves_nothing_running() -> None:
 
 def test_a_worker_that_cannot_start_says_how_to_try_it_by_hand(tmp_path: Path) -> None:
     broken = tmp_path / "main.py"
-    broken.write_text("raise SystemExit(3)\n")
-    with pytest.raises(SandboxError, match=r"did not start .*; try it by hand"):
+    broken.write_text("raise ImportError('torch is\\x1b[2J broken')\n")
+    with pytest.raises(SandboxError, match=r"did not start \(ImportError: torch is\?\[2J broken\); try it by hand"):
         LocalWorker(quick(), main=broken)
 
 
