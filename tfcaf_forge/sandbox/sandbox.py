@@ -99,6 +99,7 @@ class Sandbox:
             return Rejection(stage="screen", code="too-large", message=text)
         begin = time.perf_counter()
         body, fate = self._ask(proposal, contract, probes)
+        seconds = round(time.perf_counter() - begin, 6)
         outcome = receive(body, fate, contract, probes)
         if isinstance(outcome, Rejection):
             return outcome
@@ -108,7 +109,7 @@ class Sandbox:
             graph=outcome,
             graph_digest=codec.digest(outcome),
             isolation=self._isolation,
-            seconds=round(time.perf_counter() - begin, 6),
+            seconds=seconds,
         )
 
     def close(self) -> None:
