@@ -12,7 +12,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from tfcaf_forge.errors import StoreError
-from tfcaf_forge.records.base import canonical_json, digest_bytes, from_json
+from tfcaf_forge.records.base import canonical_json, digest_bytes, digest_of, from_json
 
 R = TypeVar("R")
 
@@ -142,6 +142,18 @@ class Store:
         rows = self._db.execute("SELECT seq, kind, candidate, digest, at FROM journal ORDER BY seq")
         return [Entry(*row) for row in rows]
 
+    def bodies(self) -> dict[str, bytes]:
+        """The bytes of every record that the journal names, by digest.
+
+        Raises:
+            StoreError: one was changed since it was written.
+        """
+        rows = self._db.execute("SELECT DISTINCT digest, body FROM journal JOIN blob USING (digest)")
+        found = {digest: body.encode() if isinstance(body, str) else bytes(body) for digest, body in rows}
+        for digest, body in found.items():
+            self._check(body, digest)
+        return found
+
     def pin(self, settings: Mapping[str, Any]) -> None:
         """Write the run's settings down, or hold them against those it was begun with.
 
@@ -214,9 +226,12 @@ class Store:
 
     def _decode(self, stored: bytes | str, digest: str, record: type[R]) -> R:
         body = stored.encode() if isinstance(stored, str) else stored  # SQLite keeps whatever type an editor wrote
+        self._check(body, digest)
+        return from_json(body, record, what=f"{self.folder / DATABASE}")
+
+    def _check(self, body: bytes, digest: str) -> None:
         if digest_bytes(body) != digest:
             raise StoreError(f"{self.folder}: a record was changed after it was written ({digest[:12]}…)")
-        return from_json(body, record, what=f"{self.folder / DATABASE}")
 
     def _take_lock(self) -> None:
         self._lock = os.open(self.folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
@@ -239,3 +254,37 @@ def runs_in(folder: Path) -> Iterator[Path]:
     """The run folders directly below a folder, by name."""
     if folder.is_dir():
         yield from sorted(path.parent for path in folder.glob(f"*/{DATABASE}"))
+
+
+def chained(entries: Iterable[Entry]) -> list[str]:
+    """The journal's hash chain: for every line the SHA-256 over the line before's and all that the line says.
+
+    A line that is removed, put elsewhere or edited changes its own link and every one after it, so the last link stands for
+    the whole journal. It is computed, not stored: whoever can edit the journal could edit a stored chain too. What
+    holds it is a copy of the last link elsewhere, such as in a signed bundle.
+    """
+    links: list[str] = []
+    for entry in entries:
+        before = links[-1] if links else ""
+        links.append(digest_of((before, entry.seq, entry.kind, entry.candidate, entry.digest, entry.at)))
+    return links
+
+
+def restore(folder: Path, entries: Iterable[Entry], bodies: Mapping[str, bytes]) -> None:
+    """Write a journal into an empty folder as another one was, times included.
+
+    Args:
+        folder: where to.
+        entries: the journal's lines.
+        bodies: the records' bytes by digest, at least those that the lines name.
+
+    Raises:
+        StoreError: the lines contradict each other.
+    """
+    with Store(folder) as store, contextlib.closing(sqlite3.connect(folder / DATABASE)) as db, db:
+        try:
+            for e in entries:
+                db.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (e.digest, bodies[e.digest]))
+                db.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", (e.seq, e.kind, e.candidate, e.digest, e.at))
+        except (sqlite3.Error, KeyError) as fault:
+            raise StoreError(f"{store.folder}: the journal's lines contradict each other: {fault}") from None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -331,3 +333,36 @@ def poisoned(task: TaskSpec) -> RunRecords:
         kernel=KernelFile(path=POISON, size=1, sha256=POISON),
         catalogue={POISON: {POISON: POISON}},
     )
+
+
+HEAD = "import torch\n\n\ndef tfcaf(local_q, state):\n"
+SCRIPT = (
+    f"{HEAD}    return local_q.sum(dim=1, keepdim=True)\n",
+    f"{HEAD}    while True:\n        pass\n",
+    f"{HEAD}    w = torch.tensor([[1.0, -1.0]])\n    return (w * local_q).sum(dim=1, keepdim=True)\n",
+    f"{HEAD}    total = local_q.sum(dim=1, keepdim=True)\n    return total\n",
+    f"{HEAD}    w = torch.softmax(torch.cat([state, state * 0.5], 1)[:, :2], dim=1)\n"
+    "    w = torch.where(w > 0.5, w, w * 0.9)\n    return (2 * w * local_q).sum(dim=1, keepdim=True)\n",
+)  # fmt: skip
+
+
+class ScriptedCoder:
+    """Proposes what a test says: accepted, rejected, refuted, a duplicate, accepted."""
+
+    name = "scripted"
+
+    def propose(self, task: TaskSpec, *, id: int, round: int, index: int, history: Sequence[object]) -> Proposal:
+        parent = 1 if id == 5 else None
+        return Proposal(
+            id=id, round=round, index=index, parent=parent, coder=self.name, source=SCRIPT[index], note="a note"
+        )
+
+
+@pytest.fixture(scope="session")
+def made_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real run: real environment, sandbox, trials and ranking."""
+    from tfcaf_forge import synthesize
+
+    folder = tmp_path_factory.mktemp("runs") / "made"
+    synthesize("matrix-climbing", coder=ScriptedCoder(), out=folder, rounds=1, candidates=len(SCRIPT), episodes=60)
+    return folder

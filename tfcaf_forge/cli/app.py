@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tfcaf_forge import __version__
-from tfcaf_forge.cli import collect, export, rank, report, sandbox, synthesize, task, train, vet
+from tfcaf_forge.cli import bundle, collect, export, rank, report, sandbox, sign, synthesize, task, train, verify, vet
 from tfcaf_forge.cli.output import fail, wants_json
 from tfcaf_forge.errors import ForgeError
 
@@ -48,6 +48,9 @@ app.command(epilog=rank.EPILOG)(rank.rank)
 app.command(epilog=export.EPILOG)(export.export)
 app.command(epilog=train.EPILOG)(train.train)
 app.command(epilog=report.EPILOG)(report.report)
+app.command(epilog=bundle.EPILOG)(bundle.bundle)
+app.command(epilog=sign.EPILOG)(sign.sign)
+app.command(epilog=verify.EPILOG)(verify.verify)
 app.add_typer(task.app, name="task")
 app.add_typer(sandbox.app, name="sandbox")
 

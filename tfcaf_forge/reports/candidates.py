@@ -10,6 +10,7 @@ from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.ranking import Score
 from tfcaf_forge.records.verdict import Counterexample, Evidence, Verdict
 from tfcaf_forge.reports import terminal, words
+from tfcaf_forge.reports.audit import waiver_text
 from tfcaf_forge.reports.counterexamples import blamed_line, inputs_text
 from tfcaf_forge.reports.facts import RunRecords
 from tfcaf_forge.reports.text import clip
@@ -75,6 +76,7 @@ def verdict_data(verdict: Verdict, records: RunRecords, number: int) -> dict[str
         "required": verdict.required,
         "trials": verdict.trials,
         "detail": verdict.detail,
+        "waiver": waiver_text(records, verdict.property_id) if number == records.winner else "",
         "seconds": verdict.seconds,
         "counterexample": None if found is None else counterexample(found, verdict, records, number),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from tfcaf_forge.records.manifest import Manifest
@@ -14,6 +14,7 @@ from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.records.traced import Isolation, Traced
 from tfcaf_forge.records.verdict import Evidence
+from tfcaf_forge.reports.waivers import Waivers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,37 @@ class KernelFile:
     path: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """One line of the journal: what was recorded about which candidate, when, and the hash chain's link after it."""
+
+    seq: int
+    kind: str
+    candidate: int
+    digest: str
+    at: datetime
+    link: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One question to a model: where it went, its texts as they were sent and came back, what it cost."""
+
+    number: int
+    purpose: str
+    model: str
+    endpoint: str
+    left: bool
+    key: str
+    prompt: str
+    answer: str
+    fault: str
+    tokens_in: int
+    tokens_out: int
+    usd: float | None
+    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +79,11 @@ class RunRecords:
         files: by candidate id, what to give to `forge vet` in place of a file. Where it is missing,
             `candidate-3.py` stands for the source that the report shows.
         catalogue: by property id, texts such as `formula`, `tolerance`, `hazard`.
+        log: the journal, in the order of writing.
+        calls: what models were asked and answered.
+        measured: what the winner does on replayed states, as `pipeline.measured` and `pipeline.equivalent` give it.
+        waivers: waivers and sign-offs.
+        today: the day that waivers are held against.
     """
 
     name: str
@@ -71,6 +108,11 @@ class RunRecords:
     task_reference: str = ""
     files: Mapping[int, str] = field(default_factory=dict[int, str])
     catalogue: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    log: Sequence[LogLine] = ()
+    calls: Sequence[Call] = ()
+    measured: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    waivers: Waivers = field(default_factory=Waivers)
+    today: date | None = None
 
     @property
     def winner(self) -> int | None:

@@ -28,7 +28,12 @@ def to_json(view: View) -> bytes:
 
     A lone surrogate, which no strict decoder accepts, becomes its visible name.
     """
-    return (json.dumps(_sound(view), ensure_ascii=True, allow_nan=False, indent=1) + "\n").encode()
+    return dumps(view)
+
+
+def dumps(data: dict[str, Any]) -> bytes:
+    """Any such data as JSON."""
+    return (json.dumps(_sound(data), ensure_ascii=True, allow_nan=False, indent=1) + "\n").encode()
 
 
 def to_html(view: View) -> str:

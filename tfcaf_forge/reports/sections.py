@@ -7,7 +7,7 @@ from typing import Any
 from tfcaf_forge.records.base import digest_of, to_builtins
 from tfcaf_forge.records.ranking import Ranking, Score
 from tfcaf_forge.records.task_spec import TaskSpec
-from tfcaf_forge.reports import chart, words
+from tfcaf_forge.reports import audit, chart, words
 from tfcaf_forge.reports.candidates import verdict_data
 from tfcaf_forge.reports.facts import RunRecords
 
@@ -105,7 +105,23 @@ def discrepancies(records: RunRecords) -> list[str]:
             found.append("the kernel holds another graph than the winner's")
         if manifest.task_digest != records.task.digest:
             found.append("the kernel was made for another task")
-    return found
+    return found + _log_faults(records) + _measured_faults(records) + audit.waiver_faults(records)
+
+
+def _log_faults(records: RunRecords) -> list[str]:
+    seqs = [line.seq for line in records.log]
+    return (
+        [] if seqs == list(range(1, len(seqs) + 1)) else ["a line was taken out of the journal: its numbers have a gap"]
+    )
+
+
+def _measured_faults(records: RunRecords) -> list[str]:
+    found = records.measured.get("equivalence")
+    if found is None or found["same"]:
+        return []
+    return [
+        f"the kernel's file does not compute what the winner's graph does{': ' + found['fault'] if found['fault'] else ''}"
+    ]
 
 
 def ranking(record: Ranking | None) -> dict[str, Any] | None:
@@ -179,7 +195,8 @@ def not_claimed(records: RunRecords) -> list[str]:
         "A coder's note is its own account of its function. No verdict rests on it.",
         "The sandbox lowers risk and removes none of it entirely."
         + (f" Layers that were not in force: {missing}." if missing else ""),
-        "This report is not signed. The digests show a change only to someone who has them from elsewhere.",
+        "This page carries no signature. The digests show a change only to someone who has them from elsewhere, such as "
+        "from a signed bundle: `forge verify X.forge.zip --key PUBLIC.pem`.",
     ]
     if credit.monotonicity == "relaxed":
         texts.insert(2, "The task does not require monotone credit, so greedy local actions may not be jointly greedy.")

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfcaf_forge.records.base import to_builtins
-from tfcaf_forge.reports import candidates, sections
+from tfcaf_forge.reports import audit, candidates, sections
 from tfcaf_forge.reports.facts import KernelFile, RunRecords
 
 __all__ = ["KIND", "SCHEMA", "KernelFile", "RunRecords", "View", "plain", "view"]
 
 View = dict[str, Any]
-SCHEMA = 1
+SCHEMA = 2
 KIND = "tfcaf-forge run report"
 
 
@@ -23,6 +23,8 @@ def view(records: RunRecords) -> View:
     The texts in it are as they came, apart from a cut of overlong ones; `render` makes them harmless. Depends on
     the records alone: the same records give the same view.
     """
+    everyone = [candidates.candidate(records, proposal) for proposal in records.proposals]
+    lineage = candidates.lineage(records)
     data = {
         "schema": SCHEMA,
         "kind": KIND,
@@ -30,18 +32,26 @@ def view(records: RunRecords) -> View:
         "task": sections.task(records.task),
         "verdict": sections.verdict(records),
         "discrepancies": sections.discrepancies(records),
-        "candidates": [candidates.candidate(records, proposal) for proposal in records.proposals],
+        "waivers": audit.waivers(records),
+        "intended": audit.intended(),
+        "provenance": audit.provenance(records),
+        "candidates": everyone,
         "fates": candidates.fates(records),
         "matrix": candidates.matrix(records),
         "counterexamples": candidates.counterexamples(records),
-        "lineage": candidates.lineage(records),
+        "lineage": lineage,
+        "tree": audit.tree(lineage, everyone),
+        "change": audit.change(records),
         "graph": records.graph_text,
+        "operations": audit.operations(records),
+        "measured": audit.measured(records),
         "ranking": sections.ranking(records.ranking),
         "dataset": dict(records.dataset),
         "isolation": None if records.isolation is None else to_builtins(records.isolation),
         "properties": {name: dict(texts) for name, texts in records.catalogue.items()},
         "reproduce": sections.reproduce(records),
         "not_claimed": sections.not_claimed(records),
+        "log": audit.log(records),
     }
     return plain(data)
 

@@ -1,0 +1,100 @@
+"""Facts: what a report says beyond the run's records, gathered where the run was made and carried in its bundle."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+from datetime import UTC, datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from tfcaf_forge.pipeline.environment import environment, forge_version
+from tfcaf_forge.records.base import Record, convert, digest_bytes
+from tfcaf_forge.records.task_spec import TaskSpec
+from tfcaf_forge.resources import bundled_tasks
+
+
+class Facts(Record, frozen=True, kw_only=True):
+    """What the report takes from the machine that made it.
+
+    Attributes:
+        name: the run's.
+        made: the day, ISO 8601; waivers are held against it.
+        forge_version: of the release that made the report.
+        command, next_command: that repeat the run, and that train with its kernel.
+        task_reference: how `--task` names the task.
+        kernel_path: where the kernel lay, as shown.
+        environment: versions and machine, by name.
+    """
+
+    name: str
+    made: str
+    forge_version: str
+    command: str
+    next_command: str
+    task_reference: str
+    kernel_path: str
+    environment: dict[str, str]
+
+
+def facts_of(folder: Path, task: TaskSpec, settings: dict[str, Any], kernel: Path) -> Facts:
+    """The facts of a run's folder on this machine, today."""
+    return Facts(
+        name=folder.name,
+        made=datetime.now(UTC).date().isoformat(),
+        forge_version=forge_version(),
+        command=_whole_command(settings, folder),
+        next_command=next_command(task, kernel),
+        task_reference=task_reference(task),
+        kernel_path=str(kernel),
+        environment={**environment(), **_hardware(), "lock": f"sha256 {digest_bytes(lock())}"},
+    )
+
+
+def lock() -> bytes:
+    """Every installed distribution with its version, one a line, in order."""
+    names = {f"{str(d.metadata['Name']).lower()}=={d.version}" for d in distributions() if d.metadata["Name"]}
+    return "".join(f"{name}\n" for name in sorted(names)).encode()
+
+
+def command_of(settings: dict[str, Any], folder: Path) -> str:
+    """The command line that begins, resumes or repeats a run."""
+    parts = ["forge", "synthesize", "--task", str(settings["task"]), "--seed", str(settings["seed"])]
+    for name in ("rounds", "candidates", "episodes", "profile"):
+        parts += [f"--{name}", str(settings[name])]
+    parts += ["--sandbox", str(settings["backend"]), "--limits", str(settings["limits"]), "--out", str(folder)]
+    return shlex.join(parts)
+
+
+def _whole_command(settings: dict[str, Any], folder: Path) -> str:
+    """The same, with how models are asked."""
+    if not settings.get("asking"):
+        return command_of(settings, folder)
+    from tfcaf_forge.pipeline.asked import resume_command
+    from tfcaf_forge.proposals.asking import Asking
+
+    return resume_command(settings, convert(settings["asking"], Asking, what=str(folder)), folder)
+
+
+def next_command(task: TaskSpec, kernel: Path) -> str:
+    """How to train with a kernel."""
+    return shlex.join(["forge", "train", "--task", task_reference(task), "--mixer", str(kernel)])
+
+
+def task_reference(task: TaskSpec) -> str:
+    """What to give to `--task`: the name of a bundled task."""
+    return task.name if task.name in bundled_tasks() else f"{task.name}.toml"
+
+
+def _hardware() -> dict[str, str]:
+    """The processor and the memory; no name of the machine."""
+    found = {"processor": platform.processor() or platform.machine()}
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        found["processor"] = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        found["memory"] = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / (1 << 30):.0f} GiB"
+    except (OSError, StopIteration, ValueError):
+        pass
+    return found
