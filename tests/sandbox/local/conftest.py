@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -90,6 +91,7 @@ def _reachable(command: list[str]) -> list[str]:
     if shutil.which("unshare") is None:
         pytest.skip("unshare(1) of util-linux is not installed")
     hold = tempfile.mkdtemp(prefix="forge-hold-")
+    atexit.register(os.rmdir, hold)
     lines = ["set -e", f"mount -t tmpfs -o mode=755 tmpfs {hold}"]
     moved = [path for path in sorted(needed) if any(folder == path or folder in path.parents for folder in closed)]
     for number, path in enumerate(moved):
