@@ -149,6 +149,133 @@ class Builder:
                 return made
         return None
 
+    def idiom(self) -> None:
+        """A pattern that models write, and that the proofs know; often a little wrong."""
+        rng = self.rng
+        wide = [r for r in self.refs("float") if len(self.type_of(r).shape) == 2 and self.type_of(r).shape[0] == B]
+        x = wide[int(rng.integers(len(wide)))]
+        op = [None, "relu", "abs", "exp", "square", "sigmoid"][int(rng.integers(6))]
+        if op is not None:
+            x = self.add("mul.Tensor", x, x) if op == "square" else self.add(op, x)
+        if x is None:
+            return
+        y = x if rng.random() < 0.85 else wide[int(rng.integers(len(wide)))]
+        kind = int(rng.integers(8))
+        if kind == 0:
+            self._divide(y, self._offset(self._kept("sum", x)))
+        elif kind == 1:
+            high, low = self._kept("max", x), self._kept("min", x)
+            top, width = self.add("sub.Tensor", y, low, 1), self.add("sub.Tensor", high, low, 1)
+            self._divide(top, self._offset(width))
+            self.add("sub.Tensor", high, y, 1)
+            self.add("ge.Tensor", high, y)
+        elif kind == 2:
+            self._guarded(x)
+        elif kind == 3:
+            norm = self.add("linalg_vector_norm", x, [1, 2, 2.0][int(rng.integers(3))], (1,), True, None)
+            self._divide(y, self._offset(norm))
+        elif kind == 4:
+            self._stacked(x)
+        elif kind == 5:
+            self._divide(y, self._offset(self._kept("norm1", x)))
+        elif kind == 6:
+            mask = self.add("_to_copy", self._condition(x), "float")
+            inner = self.try_op("reciprocal") if rng.random() < 0.3 else self.add("sqrt", x)
+            if mask is not None and inner is not None:
+                self.add("mul.Tensor", mask, inner)
+                again = self.add("gt.Scalar", mask, 0.5)
+                if again is not None:
+                    self.add("where.self", again, inner, x)
+        else:
+            part = self.add("mul.Tensor", x, self.add("_to_copy", self._condition(x), "float") or x)
+            self._divide(part, self._offset(self._kept("sum", x)))
+
+    def _kept(self, kind: str, x: Ref) -> Ref | None:
+        """A reduction over dimension 1 with the dimension kept, in one of several spellings."""
+        rng = self.rng
+        if kind == "norm1":
+            size = self.add("abs", x)
+            return size and self._kept(["sum", "max"][int(rng.integers(2))], size)
+        keep = rng.random() < 0.6
+        if kind == "sum":
+            out = self.add("sum.dim_IntList", x, (1,), keep, None)
+        elif rng.random() < 0.5:
+            out = self.add(f"a{kind}", x, (1,), keep)
+        else:
+            out = self.add(f"{kind}.dim", x, 1, keep)
+        if out is None or keep:
+            return out
+        return self.add("unsqueeze", out, 1) if rng.random() < 0.6 else self.add("view", out, (B, 1))
+
+    def _offset(self, x: Ref | None) -> Ref | None:
+        """A guard against zero: an epsilon, a clamp, or none."""
+        rng = self.rng
+        if x is None:
+            return None
+        small = float(rng.choice([1e-8, 1e-6, 1e-3, 1.0, -1e-8, 0.0]))
+        kind = int(rng.integers(5))
+        if kind == 0:
+            return self.add("add.Tensor", x, small, 1)
+        if kind == 1:
+            return self.add("clamp_min", x, small)
+        if kind == 2:
+            return self.add("clamp", x, small, None if rng.random() < 0.7 else 2.0)
+        if kind == 3:
+            return self.add("add.Tensor", x, self.pick("float"), 1)
+        return x
+
+    def _divide(self, x: Ref | None, y: Ref | None) -> None:
+        if x is None or y is None:
+            return
+        out = self.add("div.Tensor", x, y)
+        if out is not None and self.rng.random() < 0.5:
+            self.add("rsub.Scalar", out, 1, 1)
+
+    def _condition(self, x: Ref) -> Ref | None:
+        """A comparison with a number or a value, sometimes negated or joined with another."""
+        rng = self.rng
+        name = ["gt", "ge", "lt", "le", "ne", "eq"][int(rng.integers(6))]
+        made = self.add(f"{name}.Scalar", x, float(rng.choice([0.0, 1.0, -1.0, 0.5, 1e-8])))
+        if rng.random() < 0.2:
+            made = self.add(f"{name}.Tensor", x, self.pick("float")) or made
+        if made is not None and rng.random() < 0.25:
+            made = self.add("logical_not", made)
+        if made is not None and rng.random() < 0.3:
+            other = self.add("gt.Scalar", self.pick("float"), 0)
+            made = (
+                self.add(["logical_and", "logical_or", "bitwise_and.Tensor"][int(rng.integers(3))], made, other) or made
+            )
+        return made
+
+    def _guarded(self, x: Ref) -> None:
+        """where(cond(x), f(x), k), or the same by masked_fill."""
+        rng = self.rng
+        condition = self._condition(x)
+        inner = self.add(["reciprocal", "log", "sqrt", "rsqrt", "neg", "exp"][int(rng.integers(6))], x)
+        if rng.random() < 0.4 and inner is not None:
+            inner = self.add("mul.Tensor", inner, x) or inner
+        other = self.add("full_like", x, float(rng.choice([0.0, 1.0, -1e9])), None) if rng.random() < 0.6 else x
+        if condition is None or inner is None or other is None:
+            return
+        if rng.random() < 0.2:
+            self.add("masked_fill.Scalar", inner, condition, 0.5)
+        elif rng.random() < 0.5:
+            self.add("where.self", condition, inner, other)
+        else:
+            self.add("where.self", condition, other, inner)
+
+    def _stacked(self, x: Ref) -> None:
+        """a / (a + b + e) element by element, then stacked."""
+        width = self.type_of(x).shape[1]
+        if not isinstance(width, int) or width < 2:
+            return
+        a, b = self.add("select.int", x, 1, 0), self.add("select.int", x, 1, width - 1)
+        total = self._offset(self.add("add.Tensor", a, b, 1))
+        self._divide(a, total)
+        joined = self.add("stack", (a, b), 1)
+        if total is not None:
+            self._divide(joined, self.add("unsqueeze", total, 1))
+
     def finish(self, last: Ref | None = None) -> OpGraph | None:
         """Make Q_tot [B, 1] out of some values."""
         ends = []
@@ -385,8 +512,12 @@ def random_graph(
         if rng.random() < 0.5:
             builder.add("view", Ref(0), (B, n_agents, 1))
             builder.add("mul.Tensor", Ref(0), Ref(len(builder.nodes) + 1)) if rng.random() < 0.3 else None
+    idioms = 0.4 if rng.random() < 0.5 else 0.0
     for name in rng.choice(names, size=size, p=weights):
-        builder.try_op(str(name), 4)
+        if rng.random() < idioms:
+            builder.idiom()
+        else:
+            builder.try_op(str(name), 4)
     last = None
     if op is not None:
         last = builder.try_op(op, 40)

@@ -34,21 +34,25 @@ def averaged(back: Back) -> Parts:
 
 
 def extreme(back: Back) -> Parts:
-    """The gradient goes to the greatest element; shared, or given to one of them, where several are equal."""
+    """The gradient goes to the greatest element; shared, or given to one of them, where several are equal.
+
+    `max.dim` places it by its index; the others multiply it with a mask, so that an infinite gradient is NaN where
+    the mask is 0.
+    """
     if not back.wants("self"):
         return []
     x, g = back.site.flt("self"), spread(back, back.g)
     if back.site.op.startswith(("amin", "min")):
         x = arith.neg(x)
     axes = back.site.axes()
-    if back.site.count(axes) == 1:
-        return back.to("self", g)
     best = x.lo.max(axis=axes, keepdims=True)
     nan = x.nan.any(axis=axes, keepdims=True)
     may = (x.hi >= best) | nan
-    alone = may.sum(axis=axes, keepdims=True) == 1
-    must = may & alone & ~nan
-    out = masked(g, must, may)
+    must = may & (may.sum(axis=axes, keepdims=True) == 1) & ~nan
+    if back.site.op.endswith(".dim"):
+        out = masked(g, must, may)
+    else:
+        out = arith.mul(g, raw(must.astype(np.float64), may.astype(np.float64), nan, False))
     return back.to("self", raw(out.lo, out.hi, out.nan | nan, False))
 
 
