@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tfcaf_forge import __version__
-from tfcaf_forge.cli import bundle, collect, export, rank, report, sandbox, sign, synthesize, task, train, verify, vet
+from tfcaf_forge.cli import attack, bundle, collect, export, rank, report, sandbox, sign, synthesize, task, train, verify, vet
 from tfcaf_forge.cli.output import fail, wants_json
 from tfcaf_forge.errors import ForgeError
 
@@ -51,6 +51,7 @@ app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=bundle.EPILOG)(bundle.bundle)
 app.command(epilog=sign.EPILOG)(sign.sign)
 app.command(epilog=verify.EPILOG)(verify.verify)
+app.command(epilog=attack.EPILOG)(attack.attack)
 app.add_typer(task.app, name="task")
 app.add_typer(sandbox.app, name="sandbox")
 
