@@ -137,9 +137,8 @@ def main(pids: int, memory_bytes: int) -> None:
             found[name] = f"its test failed: {type(fault).__name__}"
     body = json.dumps({"kernel": os.uname().release, "pid": os.getpid(), "found": found}).encode()
     os.write(1, struct.pack(">I", len(body)) + body)
-    os.execv(
-        sys.executable, [sys.executable, "-I", "-B", "-W", "ignore", GUEST, "--site", SITE, "--walls", "container"]
-    )  # noqa: S606 - our own program
+    guest = [sys.executable, "-I", "-B", "-W", "ignore", GUEST, "--site", SITE, "--walls", "container"]
+    os.execv(sys.executable, guest)  # noqa: S606 - our own program
 
 
 def _status(name: str) -> str | None:

@@ -59,9 +59,13 @@ class DockerWorker:
         self._profile, self._size = profile, settings.walls(profile, runtime)
         self._served, self._shaken, self._open = 0, False, False
         self._client: DockerClient = connect()
-        self._sweep()
-        self.image: Image = find(self._client, image)
-        self.id, self._stream = self._create()
+        try:
+            self._sweep()
+            self.image: Image = find(self._client, image)
+            self.id, self._stream = self._create()
+        except BaseException:
+            self._client.close()
+            raise
         self._open = True
         close_at_exit(self)
         self._isolation = self._greet()
@@ -153,12 +157,14 @@ class DockerWorker:
                 host_config=settings.host_config(self._size),
                 use_config_proxy=False,  # proxies in the user's settings may hold a password
             )
-            container = str(made["Id"])
+            container, stream = str(made["Id"]), None
             try:
                 options = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
                 stream = DockerStream(self._client.api.attach_socket(container, options))
                 self._client.api.start(container)
             except BaseException:
+                if stream is not None:
+                    stream.close()
                 discard(self._client, container)
                 raise
         return container, stream

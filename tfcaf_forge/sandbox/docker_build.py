@@ -8,6 +8,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -52,19 +53,21 @@ def build(
         SandboxError: the engine, the base or the installation failed; with the last lines.
         MissingExtra: docker-py is not installed.
     """
-    client = connect()
-    _have(client, base, say)
     files = sources()  # once: what is labelled is what is sent
-    with tempfile.TemporaryDirectory(prefix="forge-wheels-") as folder:
+    labels = {GUEST: guest_digest(files), "tfcaf-forge.base": base}
+    with (
+        closing(connect()) as client,
+        tempfile.TemporaryDirectory(prefix="forge-wheels-") as folder,
+        tempfile.TemporaryFile() as context,
+    ):
+        _have(client, base, say)
         if host_pip:
             wheelhouse = Path(folder)
             collect_wheels(wheelhouse, _python_of(client, base), say)
         wheels = _wheels(wheelhouse)
-        with tempfile.TemporaryFile() as context:
-            _pack(context, files, wheels)
-            labels = {GUEST: guest_digest(files), "tfcaf-forge.base": base}
-            _run(client, context, {"BASE": base, **_requirements()}, labels, tag, cache, bool(wheels), say)
-    return find(client, tag, labels[GUEST])
+        _pack(context, files, wheels)
+        _run(client, context, {"BASE": base, **_requirements()}, labels, tag, cache, bool(wheels), say)
+        return find(client, tag, labels[GUEST])
 
 
 def collect_wheels(folder: Path, python: str, say: Say) -> None:

@@ -76,21 +76,20 @@ def prune(*, images: bool = False, everything: bool = False, client: DockerClien
         SandboxError: the engine does not answer or refuses.
         MissingExtra: docker-py is not installed.
     """
-    engine = client or connect()
-    removed: list[str] = []
-    kept: list[str] = []
-    unknown: list[str] = []
+    if client is None:
+        with contextlib.closing(connect()) as own:
+            return prune(images=images, everything=everything, client=own)
+    found: dict[bool | None, list[str]] = {True: [], False: [], None: []}
     with faults("looking for leftovers"):
-        for item in engine.api.containers(all=True, filters={"label": RUN}):
+        for item in client.api.containers(all=True, filters={"label": RUN}):
             name = str(item["Names"][0]).lstrip("/") if item.get("Names") else str(item["Id"])[:12]
             alive = _alive(item.get("Labels") or {})
-            if alive is False or (alive is None and everything):
-                remove(engine, str(item["Id"]))
-                removed.append(name)
-            else:
-                (kept if alive else unknown).append(name)
-        gone = _remove_images(engine) if images else ()
-    return Pruned(containers=tuple(removed), images=gone, kept=tuple(kept), unknown=tuple(unknown))
+            alive = False if alive is None and everything else alive
+            found[alive].append(name)
+            if alive is False:
+                remove(client, str(item["Id"]))
+        gone = _remove_images(client) if images else ()
+    return Pruned(containers=tuple(found[False]), images=gone, kept=tuple(found[True]), unknown=tuple(found[None]))
 
 
 def discard(client: DockerClient, container: str) -> None:
@@ -119,6 +118,7 @@ def remove(client: DockerClient, container: str) -> None:
     except APIError as fault:
         if "already in progress" not in str(fault):
             raise
+        _left.add(container)  # by somebody else, or by an engine that is stopping and forgets about it
 
 
 def _alive(labels: dict[str, str]) -> bool | None:

@@ -41,10 +41,13 @@ def connect() -> DockerClient:
         from docker.errors import DockerException
     except ImportError:
         raise MissingExtra("docker", "docker") from None
+    client = None
     try:
         client = docker.from_env(timeout=_TIMEOUT_SECONDS)
         client.ping()
     except (DockerException, OSError) as fault:
+        if client is not None:
+            client.close()
         raise EngineGone(f"no Docker engine answers ({_reason(fault)}); {_START}") from None
     return client
 

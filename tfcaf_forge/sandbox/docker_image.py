@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfcaf_forge.version import VERSION
 from tfcaf_forge.records.base import Plain, digest_bytes, digest_of
 from tfcaf_forge.resources import bundled
 from tfcaf_forge.sandbox.docker_clean import GUEST
 from tfcaf_forge.sandbox.docker_engine import ImageStale, faults
+from tfcaf_forge.version import VERSION
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -1,0 +1,183 @@
+"""The engine stops and comes back under a run: with an engine, a socket and a disk of the test's own.
+
+Its image is a small stand-in for the guest that answers without torch: what is tested is the host's side.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.sandbox.container.conftest import refused_sockets
+from tfcaf_forge.errors import SandboxError
+from tfcaf_forge.sandbox import docker as backend
+from tfcaf_forge.sandbox.docker import DockerWorker
+from tfcaf_forge.sandbox.docker_clean import GUEST
+from tfcaf_forge.sandbox.docker_engine import EngineGone, connect
+from tfcaf_forge.sandbox.docker_image import TAG, guest_digest, sources
+from tfcaf_forge.sandbox.docker_owner import RUN
+from tfcaf_forge.sandbox.docker_walls import _KNOWN
+from tfcaf_forge.sandbox.profile import load_profile
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow, refused_sockets]
+
+LONG = msgspec.structs.replace(load_profile(), limits=msgspec.structs.replace(load_profile().limits, wall_seconds=60.0))
+"""The engine goes away long before the candidate's time is up, also on a busy machine."""
+
+STAND_IN = f"""
+import json, os, struct, time
+def send(value):
+    body = json.dumps(value).encode()
+    os.write(1, struct.pack(">I", len(body)) + body)
+def read(count):
+    data = b""
+    while len(data) < count:
+        part = os.read(0, count - len(data))
+        if not part: raise SystemExit
+        data += part
+    return data
+send({{"kernel": "x", "pid": 1, "found": {dict.fromkeys(_KNOWN, "")!r}}})
+send({{"protocol": 1, "python": "3", "torch": "2", "layers": [], "missing": {{}}}})
+while True:
+    request = json.loads(read(struct.unpack(">I", read(4))[0]))
+    time.sleep(request["nap"])
+    send({{"id": request["id"], "fate": "answered"}})
+    send({{"status": "ok"}})
+"""
+
+
+class Engine:
+    """A dockerd of our own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.process = folder, None
+        self.address = f"unix://{folder}/engine.sock"
+
+    def start(self) -> None:
+        options = ["--host", self.address, "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec"]
+        options += [
+            "--shutdown-timeout",
+            "1",
+            "--pidfile",
+            f"{self.folder}/pid",
+            "--bridge",
+            "none",
+            "--iptables=false",
+        ]
+        empty = self.folder / "empty.json"
+        empty.write_text("{}")
+        options += ["--config-file", str(empty)]  # not the machine's
+        log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen(["dockerd", *options], stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                connect().close()
+            except SandboxError:
+                time.sleep(0.3)
+            else:
+                return
+        pytest.fail((self.folder / "log").read_text()[-2000:])
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(60)
+            self.process = None
+
+
+@pytest.fixture(scope="module")
+def own_engine(engine, base, tmp_path_factory) -> Iterator[Engine]:
+    if os.geteuid() != 0 or shutil.which("dockerd") is None:
+        pytest.skip("starting an engine of the test's own needs root and dockerd")
+    made = Engine(tmp_path_factory.mktemp("engine"))
+    with pytest.MonkeyPatch.context() as patch:
+        saved = subprocess.Popen(["docker", "save", base], stdout=subprocess.PIPE)
+        patch.setenv("DOCKER_HOST", made.address)
+        made.start()
+        subprocess.run(["docker", "load", "--quiet"], stdin=saved.stdout, check=True, stdout=subprocess.DEVNULL)
+        saved.stdout.close()
+        saved.wait()
+        stand_in(base)
+        yield made
+        made.stop()
+    shutil.rmtree(made.folder, ignore_errors=True)
+
+
+def stand_in(base: str) -> None:
+    """An image whose first program is `STAND_IN`, labelled like ours."""
+    context = io.BytesIO()
+    files = {"probe.py": STAND_IN, "Dockerfile": f"FROM {base}\nCOPY probe.py /opt/forge/probe.py\n"}
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(text.encode()), 0o644
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    context.seek(0)
+    client = connect()
+    steps = list(
+        client.api.build(
+            fileobj=context, custom_context=True, tag=TAG, decode=True, rm=True, labels={GUEST: guest_digest(sources())}
+        )
+    )
+    client.close()
+    assert not [step for step in steps if "error" in step], json.dumps(steps[-3:])
+
+
+def test_stopped_engine_is_a_typed_error_and_a_restarted_one_serves_again(own_engine, monkeypatch):
+    monkeypatch.setattr(backend, "_RESTART_SECONDS", 0.5)
+    worker = DockerWorker(LONG)
+    assert worker.ask({"nap": 0.0})[1] == "answered"
+    striker = threading.Timer(0.5, own_engine.stop)
+    striker.start()
+    with pytest.raises(SandboxError) as caught:
+        worker.ask({"nap": 50.0})
+    striker.join()
+    assert worker.spent
+    with pytest.raises(EngineGone, match="start it"):
+        DockerWorker(load_profile())
+    own_engine.start()
+    with DockerWorker(load_profile()) as fresh:
+        assert fresh.ask({"nap": 0.0})[1] == "answered"
+    client = connect()
+    left = client.api.containers(all=True, filters={"label": RUN})
+    client.close()
+    assert left == [], [(item["State"], item["Status"], caught.value) for item in left]
+
+
+def test_engine_that_is_restarted_under_a_candidate_costs_one_container(own_engine):
+    worker = DockerWorker(LONG)
+
+    def restart() -> None:
+        own_engine.stop()
+        own_engine.start()
+
+    striker = threading.Timer(0.3, restart)
+    striker.start()
+    with pytest.raises(SandboxError, match="started anew"):
+        worker.ask({"nap": 50.0})
+    striker.join()
+    with DockerWorker(load_profile()) as fresh:
+        assert fresh.ask({"nap": 0.0})[1] == "answered"
+
+
+def test_guest_that_never_answers_costs_its_time_limit_and_no_more(own_engine, monkeypatch):
+    monkeypatch.setattr(backend, "_GRACE_SECONDS", -4.0)
+    worker = DockerWorker(load_profile())
+    begin = time.monotonic()
+    assert worker.ask({"nap": 50.0}) == (b"", "time-limit")
+    assert time.monotonic() - begin < 5
+    assert worker.spent
