@@ -50,7 +50,7 @@ def traced() -> Iterator[Callable[[str], OpGraph]]:
 def proofs_of(traced: Callable[[str], OpGraph]) -> Prove:
     """All proofs about a source, for the default task."""
 
-    def run(source: str, *, task: TaskSpec | None = None, budget_s: float = 1.0) -> dict[str, Proof]:
+    def run(source: str, *, task: TaskSpec | None = None, budget_s: float = 2.0) -> dict[str, Proof]:
         graph = traced(source, task)  # type: ignore[call-arg]
         return prove(graph, verify(graph), task or task_named(), budget_s=budget_s)
 

@@ -65,17 +65,17 @@ NOT_MONOTONE_IN_Q = {
 
 @pytest.mark.parametrize("name", NEARLY_MONOTONE)
 def test_a_nearly_monotone_function_is_not_proved_monotone(name, proofs_of):
-    assert proofs_of(HEAD + NEARLY_MONOTONE[name] + OUT)["monotone"].status == "UNKNOWN"
+    assert proofs_of(HEAD + NEARLY_MONOTONE[name] + OUT, budget_s=0.3)["monotone"].status == "UNKNOWN"
 
 
 @pytest.mark.parametrize("name", NOT_MONOTONE_IN_Q)
 def test_what_is_not_monotone_in_the_values_is_not_proved_monotone(name, proofs_of):
-    assert proofs_of(HEAD + NOT_MONOTONE_IN_Q[name] + "\n")["monotone"].status == "UNKNOWN"
+    assert proofs_of(HEAD + NOT_MONOTONE_IN_Q[name] + "\n", budget_s=0.3)["monotone"].status == "UNKNOWN"
 
 
 @pytest.mark.parametrize("name", NEARLY_FINITE)
 def test_a_nearly_finite_function_is_not_proved_finite(name, proofs_of):
-    proofs = proofs_of(HEAD + NEARLY_FINITE[name] + OUT)
+    proofs = proofs_of(HEAD + NEARLY_FINITE[name] + OUT, budget_s=0.3)
     assert proofs["finite"].status == "UNKNOWN"
     assert proofs["finite-gradient"].status == "UNKNOWN"
     assert "line" in proofs["finite"].detail

@@ -48,6 +48,13 @@ def nonnegative(run: Run, arg: Arg) -> Mask:
     return ~run.per_cell(run.value(arg).lo < 0.0, run.type_of(arg))
 
 
+def _positive(run: Run, arg: Arg) -> Mask:
+    """Cells in which every element is above zero (a zero might be -0, which turns quotients around), [cells]."""
+    if not isinstance(arg, Ref):
+        return np.full(run.cells, bool((number(arg).lo > 0).all()))
+    return ~run.per_cell(run.value(arg).lo <= 0.0, run.type_of(arg))
+
+
 def _args(node: Node) -> dict[str, Arg]:
     return dict(zip((p.name for p in TABLE[node.op].params), node.args, strict=True))
 
@@ -135,7 +142,7 @@ def _alike(run: Run, big: Ref, small: Ref, depth: int) -> Mask:
     if above.op == "sub.Tensor" and left["alpha"] == right["alpha"] == 1 and _equal(run, left["other"], right["other"]):
         return _both(run, left["self"], right["self"], depth)
     if above.op == "div.Tensor" and _equal(run, left["other"], right["other"]):
-        return nonnegative(run, left["other"]) & _both(run, left["self"], right["self"], depth)
+        return _positive(run, left["other"]) & _both(run, left["self"], right["self"], depth)
     same_rest = above.args[1:] == under.args[1:]
     if TABLE[above.op].batch in ("unsqueeze", "select", "slice") and same_rest and big.out == small.out:
         a, b = cast(Ref, left["self"]), cast(Ref, right["self"])
