@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 from tfcaf_forge import __version__
-from tfcaf_forge.cli import attack, bundle, collect, export, rank, report, sandbox, sign, synthesize, task, train, verify, vet
+from tfcaf_forge.cli import (
+    attack,
+    bundle,
+    collect,
+    export,
+    rank,
+    report,
+    sandbox,
+    sign,
+    stability,
+    synthesize,
+    task,
+    train,
+    verify,
+    vet,
+)
 from tfcaf_forge.cli.output import fail, wants_json
 from tfcaf_forge.errors import ForgeError
 
@@ -42,6 +57,7 @@ def _options(
 
 
 app.command(epilog=synthesize.EPILOG)(synthesize.synthesize)
+app.command(epilog=stability.EPILOG)(stability.stability)
 app.command(epilog=vet.EPILOG)(vet.vet)
 app.command(epilog=collect.EPILOG)(collect.collect)
 app.command(epilog=rank.EPILOG)(rank.rank)

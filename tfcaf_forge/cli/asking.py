@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import signal
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +16,7 @@ import typer
 from tfcaf_forge.errors import InputError
 
 if TYPE_CHECKING:
+    from tfcaf_forge.pipeline.outcome import Brake
     from tfcaf_forge.proposals.model import Model
     from tfcaf_forge.proposals.redact import Redactor
     from tfcaf_forge.proposals.session import Models
@@ -228,3 +232,20 @@ def check_options(model: str | None, transcript: Path | None, given: Mapping[str
         for name, value in given.items():
             if value:
                 raise InputError(f"{name} is about a model; name one with --model, or leave it out")
+
+
+@contextmanager
+def ctrl_c(brake: Brake) -> Generator[None]:
+    """Ctrl-C once ends the run in order; twice stops it where it is."""
+
+    def pressed(number: int, frame: object) -> None:
+        if brake.pulled:
+            raise KeyboardInterrupt
+        sys.stderr.write("\nfinishing what is in flight, then saving; Ctrl-C again stops at once\n")
+        brake.pull()
+
+    before = signal.signal(signal.SIGINT, pressed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

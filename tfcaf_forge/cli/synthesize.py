@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +28,7 @@ from tfcaf_forge.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from tfcaf_forge.pipeline.synthesize import Began, Brake, Calling, Collected, Event, Judged, Synthesis
+    from tfcaf_forge.pipeline.synthesize import Began, Calling, Collected, Event, Judged, Synthesis
     from tfcaf_forge.proposals.session import Models
     from tfcaf_forge.records.task_spec import TaskSpec
 
@@ -177,27 +173,10 @@ def _run(task: str | Path | TaskSpec, models: Models | None, *, as_json: bool, *
     if models is None:
         result = run(task, notify=show.event, **settings)
     else:
-        with _ctrl_c(brake):
+        with asking.ctrl_c(brake):
             result = run(task, models=models, notify=show.event, brake=brake, **settings)
     show.end(result)
     return result
-
-
-@contextmanager
-def _ctrl_c(brake: Brake) -> Generator[None]:
-    """Ctrl-C once ends the run in order; twice stops it where it is."""
-
-    def pressed(number: int, frame: object) -> None:
-        if brake.pulled:
-            raise KeyboardInterrupt
-        sys.stderr.write("\nfinishing what is in flight, then saving; Ctrl-C again stops at once\n")
-        brake.pull()
-
-    before = signal.signal(signal.SIGINT, pressed)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _again(run: Path, out: Path | None, *, as_json: bool) -> int:

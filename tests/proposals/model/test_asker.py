@@ -80,7 +80,9 @@ def ask(made, *samples, text="hello", answer_tokens=100):
     async def one(sample):
         try:
             message = (Message(role="user", content=text),)
-            answered = await made.ask(Slot(purpose="propose", index=sample), message, {"max_tokens": answer_tokens}, sample)
+            answered = await made.ask(
+                Slot(purpose="propose", index=sample), message, {"max_tokens": answer_tokens}, sample
+            )
         except Stop as stop:
             return stop
         return answered.reply.text if answered.reply is not None else answered.fault.code
@@ -185,7 +187,8 @@ def test_dollars_are_never_passed_with_four_calls_in_flight(serve, store):
 
 
 @pytest.mark.parametrize(
-    ("budget", "calls"), [(Budget(calls=3), 3), (Budget(tokens=400), 4), (Budget(usd=0.004), 4), (Budget(minutes=0.0), 0)]
+    ("budget", "calls"),
+    [(Budget(calls=3), 3), (Budget(tokens=400), 4), (Budget(usd=0.004), 4), (Budget(minutes=0.0), 0)],
 )
 def test_every_budget_ends_the_run(store, budget, calls):
     model = Scripted(0.01, price=Price(prompt=1e-5, answer=1e-5))

@@ -1,0 +1,307 @@
+"""Stability: how often a coder writes a function that holds, how unlike its functions are, and how far they scatter.
+
+Every coder is asked for the same number of first proposals, independently and without feedback; all are vetted alike and
+scored on one replay dataset. It measures the coder, not the loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tfcaf_forge.errors import InputError
+from tfcaf_forge.pipeline.behaviour import Fingerprints, Floats, twin_of
+from tfcaf_forge.pipeline.outcome import Brake, Notify, Synthesis
+from tfcaf_forge.pipeline.ranked import Progress, collect
+from tfcaf_forge.pipeline.synthesize import slug, synthesize
+from tfcaf_forge.pipeline.tasks import load_task
+from tfcaf_forge.proposals.session import Models
+from tfcaf_forge.records.base import Plain, Record, canonical_json
+from tfcaf_forge.records.proposal import Proposal
+from tfcaf_forge.records.ranking import Interval, Score
+from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.records.task_spec import TaskSpec
+from tfcaf_forge.records.traced import Traced
+from tfcaf_forge.records.verdict import Evidence
+from tfcaf_forge.replay.dataset import load_dataset
+from tfcaf_forge.store import Store
+
+OFFLINE = "offline"
+_RESAMPLES = 2000
+
+
+class Stability(Plain, frozen=True, kw_only=True):
+    """One coder's samples.
+
+    Attributes:
+        coder: its name.
+        samples: proposals that were asked for and came to an end; fewer than wanted where `stopped` says why.
+        valid: share whose function has a graph; with a 95 % Wilson interval.
+        accepted: share in which every required property holds; likewise.
+        graphs, behaviours: how many different graphs, and different behaviours, there are among the accepted ones.
+        score: mean score of the accepted ones, with a 95 % bootstrap interval over samples; None if there are none.
+        spread: standard deviation of their scores.
+        best: the highest of them.
+        failures: how many samples failed with each code: a rejection's, or `refuted` with the property.
+        calls, tokens, usd: what asking cost; dollars are None where the price is unknown.
+        usd_per_accepted: dollars for each accepted function.
+        folder: the run that holds every sample.
+        stopped: why it ended early; empty if it did not.
+    """
+
+    coder: str
+    samples: int
+    valid: Interval
+    accepted: Interval
+    graphs: int
+    behaviours: int
+    score: Interval | None
+    spread: float | None
+    best: float | None
+    failures: dict[str, int]
+    calls: int
+    tokens: int
+    usd: float | None
+    usd_per_accepted: float | None
+    folder: str
+    stopped: str = ""
+
+
+class Comparison(Record, frozen=True, kw_only=True):
+    """Several coders on one task.
+
+    Attributes:
+        task: its name.
+        wanted: samples that each was asked for.
+        dataset: digest of the replay dataset that all were scored on.
+        baseline: the score of equal weights on it.
+        coders: one line each.
+    """
+
+    task: str
+    wanted: int
+    dataset: str
+    baseline: float
+    coders: tuple[Stability, ...]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The samples of a coder are about to be taken."""
+
+    coder: str
+    number: int
+    total: int
+
+
+def stability(
+    task: str | Path | TaskSpec,
+    models: Sequence[Models] = (),
+    *,
+    samples: int = 20,
+    out: Path | None = None,
+    seed: int = 0,
+    episodes: int = 500,
+    replay: Path | None = None,
+    profile: str = "fast",
+    backend: str = "local",
+    limits: str = "default",
+    notify: Notify | None = None,
+    begin: Callable[[Sampling], None] | None = None,
+    progress: Progress | None = None,
+    brake: Brake | None = None,
+) -> Comparison:
+    """Compare coders by independent first proposals; the offline coder is always among them.
+
+    A folder that holds some of the samples is resumed.
+
+    Args:
+        task: a bundled task's name, a path, or a TaskSpec.
+        models: models to compare with the offline coder.
+        samples: from each.
+        out: folder for the samples; `runs/stability-TASK-SEED` if None.
+        seed: of everything.
+        episodes: recorded for the scores, where `replay` is None.
+        replay: a dataset to score on.
+        profile, backend, limits: as for `synthesize`.
+        notify, begin, progress: told of candidates, of coders, and of episodes.
+        brake: ends early, but in order.
+
+    Raises:
+        InputError, ModelError: what was given is wrong.
+    """
+    spec = load_task(task)
+    if samples < 1:
+        raise InputError(f"--samples {samples}: at least 1 is needed")
+    alone = [_alone(asked) for asked in models]
+    for asked in alone:
+        asked.check()
+    folder = out or Path("runs") / f"stability-{spec.name}-{seed}"
+    dataset = replay or _dataset(spec, folder / "replay", episodes, seed, progress)
+    names = _folders(alone)
+    brake = brake or Brake()
+    lines: list[Stability] = []
+    baseline = 0.0
+    for number, (name, asked) in enumerate(zip(names, [None, *alone], strict=True), 1):
+        if brake.pulled:
+            break
+        if begin is not None:
+            begin(Sampling(OFFLINE if asked is None else asked.asking.model, number, len(names)))
+        result = synthesize(
+            spec, models=asked, out=folder / name, seed=seed, rounds=1, candidates=samples, replay=dataset, profile=profile,
+            backend=backend, limits=limits, notify=notify, brake=brake,
+        )  # fmt: skip
+        lines.append(_measure(result, spec, dataset, seed))
+        baseline = _baseline(result, baseline)
+    found = Comparison(
+        task=spec.name,
+        wanted=samples,
+        dataset=load_dataset(dataset, spec).digest,
+        baseline=baseline,
+        coders=tuple(lines),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "stability.json").write_bytes(msgspec.json.format(canonical_json(found), indent=2) + b"\n")
+    return found
+
+
+def _alone(models: Models) -> Models:
+    """Without an evaluator: first proposals are not reviewed."""
+    asking = msgspec.structs.replace(models.asking, evaluator="", evaluator_endpoint="")
+    return Models(
+        asking=asking, writers=models.writers, reviewer=None, budget=models.budget, limits=models.limits, redactor=models.redactor,
+        recording=models.recording, local=models.local,
+    )  # fmt: skip
+
+
+def _folders(models: Sequence[Models]) -> list[str]:
+    """A folder's name for every coder; two of the same model get a number."""
+    names = [OFFLINE]
+    for asked in models:
+        name = slug(asked.asking.model)
+        names.append(name if name not in names else f"{name}-{len(names)}")
+    return names
+
+
+def _dataset(task: TaskSpec, folder: Path, episodes: int, seed: int, progress: Progress | None) -> Path:
+    if not folder.exists():
+        collect(task, folder, episodes=episodes, seed=seed, progress=progress)
+    return folder
+
+
+def _baseline(result: Synthesis, before: float) -> float:
+    return result.ranking.baseline.score.value if result.ranking is not None else before
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """What a run holds of its samples; a duplicate has the fate of what it repeats."""
+
+    proposals: dict[int, Proposal]
+    rejections: dict[int, Rejection]
+    duplicates: dict[int, int]
+    traced: dict[int, Traced]
+    evidence: dict[int, Evidence]
+    scores: dict[int, Score]
+
+    @classmethod
+    def of(cls, folder: Path) -> _Samples:
+        with Store(folder, write=False) as store:
+            return cls(
+                store.read_all("proposal", Proposal), store.read_all("rejection", Rejection), store.read_all("duplicate", int),
+                store.read_all("traced", Traced), store.read_all("evidence", Evidence), store.read_all("score", Score),
+            )  # fmt: skip
+
+    @property
+    def done(self) -> list[int]:
+        """Samples that came to an end."""
+        return [i for i in self.proposals if i in self.rejections or i in self.duplicates or i in self.evidence]
+
+    def original(self, number: int) -> int:
+        """The sample that decides another's fate: itself, unless it is a duplicate."""
+        while number in self.duplicates:
+            number = self.duplicates[number]
+        return number
+
+    def failure(self, number: int) -> str | None:
+        """The code of its failure; None if it was accepted."""
+        number = self.original(number)
+        if number in self.rejections:
+            return self.rejections[number].code
+        evidence = self.evidence[number]
+        broken = [v.property_id for v in evidence.verdicts if v.required and not v.holds]
+        return f"refuted: {broken[0]}" if broken else None
+
+
+def _measure(result: Synthesis, task: TaskSpec, dataset: Path, seed: int) -> Stability:
+    samples = _Samples.of(Path(result.folder))
+    done = samples.done
+    failures = {number: samples.failure(number) for number in done}
+    accepted = [samples.original(number) for number in done if failures[number] is None]
+    valid = sum(samples.original(number) in samples.traced for number in done)
+    scores = np.array([samples.scores[number].score.value for number in accepted if number in samples.scores])
+    spend = result.spend
+    usd = 0.0 if spend is None else None if spend.unpriced else spend.usd
+    return Stability(
+        coder=next((p.coder for p in samples.proposals.values()), OFFLINE),
+        samples=len(done),
+        valid=wilson(valid, len(done)),
+        accepted=wilson(len(accepted), len(done)),
+        graphs=len({samples.traced[number].graph_digest for number in accepted}),
+        behaviours=_behaviours(samples, set(accepted), task, dataset, seed),
+        score=_mean(scores, seed),
+        spread=round(float(scores.std(ddof=1)), 9) if len(scores) > 1 else None,
+        best=float(scores.max()) if len(scores) else None,
+        failures=dict(Counter(code for code in failures.values() if code is not None).most_common()),
+        calls=0 if spend is None else spend.calls,
+        tokens=0 if spend is None else spend.tokens_in + spend.tokens_out,
+        usd=usd,
+        usd_per_accepted=usd / len(accepted) if usd is not None and accepted else None,
+        folder=result.folder,
+        stopped=result.stopped,
+    )
+
+
+def _behaviours(samples: _Samples, accepted: set[int], task: TaskSpec, dataset: Path, seed: int) -> int:
+    """How many of the accepted graphs behave differently."""
+    if not accepted:
+        return 0
+    fingerprints = Fingerprints(task, load_dataset(dataset, task).episodes.transitions().state, seed)
+    different: dict[int, Floats] = {}
+    for number in sorted(accepted):
+        print_ = fingerprints.of(samples.traced[number].graph)
+        if twin_of(print_, different) is None:
+            different[number] = print_
+    return len(different)
+
+
+def wilson(count: int, total: int) -> Interval:
+    """A share with its 95 % Wilson score interval (Wilson, 1927); (0, 1) where there is nothing to count."""
+    if total == 0:
+        return Interval(value=0.0, low=0.0, high=1.0)
+    z, share = 1.959964, count / total
+    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return Interval(value=share, low=max(0.0, round(centre - half, 9)), high=min(1.0, round(centre + half, 9)))
+
+
+def _mean(scores: np.ndarray[Any, np.dtype[np.float64]], seed: int) -> Interval | None:
+    """The mean with a 95 % percentile bootstrap over samples."""
+    if not len(scores):
+        return None
+    rng = np.random.default_rng(seed)
+    means = scores[rng.integers(0, len(scores), (_RESAMPLES, len(scores)))].mean(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Interval(value=round(float(scores.mean()), 9), low=round(float(low), 9), high=round(float(high), 9))
+
+
+def failure_text(failures: Mapping[str, int]) -> str:
+    """`boolean-mask 3, refuted: monotone 2`."""
+    return ", ".join(f"{code} {count}" for code, count in failures.items()) or "none"
