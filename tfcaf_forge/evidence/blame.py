@@ -20,8 +20,8 @@ _SHAPE_ONLY = frozenset({"unsqueeze", "squeeze", "permute", "transpose", "select
 """Batch rules of operations that move numbers and compute none."""
 
 
-def blame(subject: Subject, property_id: str, case: Case) -> int | None:
-    """The line to look at first; None where nothing points to one."""
+def blame(subject: Subject, property_id: str, case: Case) -> Node | None:
+    """The operation to look at first, with its line; None where nothing points to one."""
     finder = _FINDERS.get(property_id)
     if finder is None:
         return None
@@ -31,7 +31,7 @@ def blame(subject: Subject, property_id: str, case: Case) -> int | None:
         return None
 
 
-def _non_finite(subject: Subject, case: Case) -> int | None:
+def _non_finite(subject: Subject, case: Case) -> Node | None:
     """From the output towards the inputs, along values that are not finite, to the one that became so."""
     values = subject.program.values(torch.from_numpy(case.local_q), torch.from_numpy(case.state))
     ref = subject.graph.output
@@ -40,7 +40,7 @@ def _non_finite(subject: Subject, case: Case) -> int | None:
     while (node := subject.graph.node_of(ref)) is not None:
         source = next((r for r in node.refs() if _is_bad(values, r)), None)
         if source is None:
-            return node.line
+            return node
         ref = source
     return None
 
@@ -50,17 +50,17 @@ def _is_bad(values: list[Values], ref: Ref) -> bool:
     return value.is_floating_point() and not bool(torch.isfinite(value).all())
 
 
-def _non_finite_gradient(subject: Subject, case: Case) -> int | None:
+def _non_finite_gradient(subject: Subject, case: Case) -> Node | None:
     """The node through which a finite gradient leaves as one that is not."""
     return _non_finite(subject, case) or _flip(subject, case, lambda g: not bool(torch.isfinite(g).all()))
 
 
-def _negative(subject: Subject, case: Case) -> int | None:
+def _negative(subject: Subject, case: Case) -> Node | None:
     """The node nearest to the output through which the gradient turns negative."""
     return _flip(subject, case, lambda g: bool((g < 0).any()))
 
 
-def _flip(subject: Subject, case: Case, is_bad: Callable[[torch.Tensor], bool]) -> int | None:
+def _flip(subject: Subject, case: Case, is_bad: Callable[[torch.Tensor], bool]) -> Node | None:
     """The node whose own gradient is good and whose argument's is bad.
 
     Walk back from the output; of the nodes that read local_q itself, whose gradient is a sum over all of them, the
@@ -73,7 +73,7 @@ def _flip(subject: Subject, case: Case, is_bad: Callable[[torch.Tensor], bool]) 
     outer = [(node, ref) for node in good for ref in node.refs() if ref.id < FIRST_NODE]
     for node, ref in (*inner, *outer):
         if ref in grads and is_bad(grads[ref]):
-            return _factor_line(subject, node, ref, values) or node.line
+            return _factor(subject, node, ref, values) or node
     return None
 
 
@@ -89,25 +89,25 @@ def _gradients(subject: Subject, case: Case) -> tuple[dict[Ref, torch.Tensor], l
     return dict(zip(refs, found, strict=True)), values
 
 
-def _factor_line(subject: Subject, node: Node, turned: Ref, values: list[Values]) -> int | None:
-    """Where a product flips the sign, the line that computed the negative factor."""
+def _factor(subject: Subject, node: Node, turned: Ref, values: list[Values]) -> Node | None:
+    """Where a product flips the sign, what computed the negative factor."""
     if node.op != "mul.Tensor":
         return None
     other = next((r for r in node.refs() if r != turned and bool((values[r.id][r.out] < 0).any())), None)
     while other is not None and (made := subject.graph.node_of(other)) is not None:
         if TABLE[made.op].batch not in _SHAPE_ONLY:
-            return made.line
+            return made
         other = next(made.refs(), None)
     return None
 
 
-def _mixing(subject: Subject, case: Case) -> int | None:
+def _mixing(subject: Subject, case: Case) -> Node | None:
     """The first operation that may let rows meet."""
     index = first_mixing(subject.graph, subject.types)
-    return None if index is None else subject.graph.nodes[index].line
+    return None if index is None else subject.graph.nodes[index]
 
 
-_FINDERS: dict[str, Callable[[Subject, Case], int | None]] = {
+_FINDERS: dict[str, Callable[[Subject, Case], Node | None]] = {
     "finite": _non_finite,
     "finite-gradient": _non_finite_gradient,
     "monotone": _negative,

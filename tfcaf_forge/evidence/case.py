@@ -74,9 +74,12 @@ def from_data(data: Any, *, what: str) -> Case:  # noqa: ANN401 - decoded JSON
     """
     try:
         given = cast("dict[str, Any]", data)
-        made = [np.array(given[part], dtype=np.float32) for part in ("local_q", "state")]
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f"{what}: a case is an object with the rows of `local_q` and of `state`") from None
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused below
+            made = [np.array(given[part]).astype(np.float32, casting="same_kind") for part in ("local_q", "state")]
+        if not all(part.ndim == 2 and part.size for part in made):
+            raise ValueError
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise InputError(f"{what}: a case is an object with the rows of `local_q` and of `state`, in numbers") from None
     if not all(np.isfinite(part).all() for part in made):
         raise InputError(f"{what}: a case holds finite numbers only")
     return Case(*made)

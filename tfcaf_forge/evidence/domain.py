@@ -81,12 +81,16 @@ class Domain:
 
     def contains(self, state: Floats, local_q: Floats) -> bool:
         """Whether every row of state [B, S] and local_q [B, N] lies in the declared domain."""
+        return bool(self.rows_inside(state, local_q).all())
+
+    def rows_inside(self, state: Floats, local_q: Floats) -> NDArray[np.bool_]:
+        """Which rows of state [B, S] and local_q [B, N] lie in the declared domain, [B]."""
         inside = (state >= self.low) & (state <= self.high) & (~self.whole | (state == np.round(state)))
         for element in self.optional:
             marks = [i for i in element if self.slots[i].absent is not None]
             gone = (state[:, marks] == self.absent[marks]).all(1).nonzero()[0]
             inside[gone[:, None], marks] = True
-        return bool(inside.all() and (local_q >= self.q_low).all() and (local_q <= self.q_high).all())
+        return inside.all(1) & ((local_q >= self.q_low) & (local_q <= self.q_high)).all(1)
 
 
 _KNOWN: dict[str, Domain] = {}

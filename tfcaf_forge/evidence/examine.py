@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,12 @@ from tfcaf_forge.evidence.blame import blame
 from tfcaf_forge.evidence.case import Case, Floats
 from tfcaf_forge.evidence.explain import explain
 from tfcaf_forge.evidence.explore import explore
+from tfcaf_forge.evidence.observe import observing
 from tfcaf_forge.evidence.profiles import Profile, profile_of
 from tfcaf_forge.evidence.properties import Finding, Property, catalogue
 from tfcaf_forge.evidence.proven import Proven, is_proved, proofs_of
 from tfcaf_forge.evidence.reduce import reduce
+from tfcaf_forge.evidence.remedy import remedy
 from tfcaf_forge.evidence.subject import RunFault, Subject
 from tfcaf_forge.evidence.trial import Outcome, Trial
 from tfcaf_forge.records.task_spec import TaskSpec
@@ -44,6 +47,9 @@ def examine(
     faithful: tuple[bool, str] | None = None,
     only: Sequence[str] | None = None,
     cases: Sequence[Case] = (),
+    properties: Sequence[Property] = (),
+    earlier: Mapping[str, Sequence[Case]] | None = None,
+    observe: Path | None = None,
 ) -> Evidence:
     """Prove what can be proved of a graph, try the rest, and reduce what breaks.
 
@@ -55,24 +61,32 @@ def examine(
         replay_states: [M, S], states that were really seen; mixed into the batches.
         faithful: whether graph and candidate agreed in the sandbox, and a sentence about it; None if not compared.
         only: ids of the properties to examine; None for all.
-        cases: inputs to try first, such as earlier counterexamples.
+        cases: inputs to try first, on every property.
+        properties: the user's own, tried like those of the catalogue.
+        earlier: by property id, inputs that broke it for other graphs; tried first, on that property.
+        observe: a folder for a record of every case that is tried, as JSON lines.
 
     Raises:
-        ConfigError: `only` or `profile` names what does not exist.
+        ConfigError: `only` or `profile` names what does not exist, or one of `properties` has a name that is taken.
         ProofContradicted: the prover is wrong; never a property of the candidate.
     """
     start = time.perf_counter()
     chosen = profile_of(profile) if isinstance(profile, str) else profile
-    properties = _select(catalogue(subject.task), only)
+    suite = _select(_together(subject.task, properties), only)
     proofs = proofs_of(subject)
-    light = {p.id for p in properties if not p.required or is_proved(proofs, p.id)}
-    trial = Trial(subject, properties, light, chosen.light)
     replay = None if replay_states is None else np.ascontiguousarray(replay_states, dtype=np.float32)
-    for case in cases:
-        trial.visit(case)
-    explore(subject.task, chosen, seed, replay, trial)
-    trial.visit_pool(strategies.pool(subject.task, _POOL_ROWS, seed, replay))
-    verdicts = [_verdict(subject, p, trial.outcomes[p.id], proofs.get(p.id)) for p in properties]
+    pool = strategies.pool(subject.task, _POOL_ROWS, seed, replay)
+    trial = Trial(subject, suite, _light(suite, proofs), chosen.light)
+    with observing(observe, f"{subject.digest[:12]}-{chosen.name}-{seed}") as observer:
+        for name, known in (earlier or {}).items():
+            for case in known:
+                trial.revisit(name, case)
+        for case in cases:
+            trial.visit(case)
+        explore(subject.task, chosen, seed, replay, trial, observer)
+        trial.visit_pool(pool)
+        trial.search()
+        verdicts = [_verdict(subject, p, trial.outcomes[p.id], proofs.get(p.id), pool) for p in suite]
     verdicts += _also_proved(proofs, subject.task, only)
     if faithful is not None and (only is None or FAITHFUL in only):
         verdicts.append(_faithful(*faithful))
@@ -85,6 +99,21 @@ def examine(
         verdicts=tuple(verdicts),
         seconds=time.perf_counter() - start,
     )
+
+
+def _together(task: TaskSpec, own: Sequence[Property]) -> tuple[Property, ...]:
+    """The catalogue and the user's own properties."""
+    known = [p.id for p in catalogue(task)] + [FAITHFUL]
+    for prop in own:
+        if prop.id in known:
+            raise ConfigError(f"the property id {prop.id!r} is taken; give your own property another one")
+        known.append(prop.id)
+    return (*catalogue(task), *own)
+
+
+def _light(suite: Sequence[Property], proofs: Mapping[str, Proven]) -> set[str]:
+    """What needs few rows: what is proved, and advice; a user's own property may speak about rare states only."""
+    return {p.id for p in suite if (not p.required and p.origin == "forge") or is_proved(proofs, p.id)}
 
 
 def _select(properties: Sequence[Property], only: Sequence[str] | None) -> tuple[Property, ...]:
@@ -105,7 +134,7 @@ def _also_proved(proofs: Mapping[str, Proven], task: TaskSpec, only: Sequence[st
     ]
 
 
-def _verdict(subject: Subject, prop: Property, outcome: Outcome, proof: Proven | None) -> Verdict:
+def _verdict(subject: Subject, prop: Property, outcome: Outcome, proof: Proven | None, pool: Case) -> Verdict:
     """One property's verdict from its proof and its trials."""
     start = time.perf_counter()
     proved = proof is not None and proof.status == "PROVED"
@@ -115,6 +144,7 @@ def _verdict(subject: Subject, prop: Property, outcome: Outcome, proof: Proven |
         counterexample = _counterexample(subject, prop, *outcome.broken)
         if proved:
             _refuse_contradiction(subject, prop, counterexample, proof.detail if proof else "")
+        detail = _with_share(subject, prop, pool, detail)
     return Verdict(
         property_id=prop.id,
         status=status,
@@ -123,7 +153,16 @@ def _verdict(subject: Subject, prop: Property, outcome: Outcome, proof: Proven |
         detail=detail,
         counterexample=counterexample,
         seconds=outcome.seconds + (proof.seconds if proof else 0.0) + time.perf_counter() - start,
+        origin=prop.origin,
     )
+
+
+def _with_share(subject: Subject, prop: Property, pool: Case, detail: str) -> str:
+    """How often a property breaks that is measured and not required, before the hazard."""
+    try:
+        return detail if prop.share is None else f"{prop.share(subject, pool)}; {detail}"
+    except RunFault:
+        return detail
 
 
 def _status(prop: Property, outcome: Outcome, proof: Proven | None) -> tuple[Status, str]:
@@ -134,19 +173,34 @@ def _status(prop: Property, outcome: Outcome, proof: Proven | None) -> tuple[Sta
     if proof is not None and proof.status == "PROVED":
         return "PROVED", proof.detail
     if outcome.trials == 0:
-        ran = "the graph could not be run on any case" if outcome.skipped else "no case was tried"
-        return "UNKNOWN", ran
+        return "UNKNOWN", _untried(prop, outcome)
     shown = outcome.worst.text if prop.measured and outcome.worst is not None else ""
     return "TESTED", shown or (f"not proved: {proof.detail}" if proof is not None and proof.detail else "")
 
 
+def _untried(prop: Property, outcome: Outcome) -> str:
+    if outcome.skipped:
+        return "the graph could not be run on any case"
+    return "no case was tried" if outcome.worst is None else "no state that was tried meets what it assumes"
+
+
+def _shown_as_it_is(subject: Subject, case: Case, found: Finding) -> Counterexample:
+    """One row of a pool, which fails as a whole, or a case that its finder has already made small."""
+    one = case.take([found.row])
+    index = {name: i for i, name in enumerate(subject.task.names)}
+    return Counterexample(
+        state=_rows(one.state),
+        local_q=_rows(one.local_q),
+        fields={name: float(one.state[0, index[name]]) for name in found.fields},
+        observed=found.text,
+        case=one.key,
+    )
+
+
 def _counterexample(subject: Subject, prop: Property, case: Case, found: Finding) -> Counterexample:
-    """Reduce a failing case and say which fields matter; of a pool, which fails as a whole, show one row."""
-    if prop.pooled:
-        one = case.take([found.row])
-        return Counterexample(
-            state=_rows(one.state), local_q=_rows(one.local_q), fields={}, observed=found.text, case=one.key
-        )
+    """Reduce a failing case and say which fields matter."""
+    if prop.pooled or prop.search is not None:
+        return _shown_as_it_is(subject, case, found)
 
     def failing(part: Case) -> Finding | None:
         try:
@@ -164,12 +218,14 @@ def _counterexample(subject: Subject, prop: Property, case: Case, found: Finding
     if shown.row and small.rows > 1:
         small = small.take([shown.row, *(b for b in range(small.rows) if b != shown.row)])
         shown = failing(small) or shown
+    blamed = blame(subject, prop.id, small)
     return Counterexample(
         state=_rows(small.state),
         local_q=_rows(small.local_q),
         fields=fields,
         observed=shown.text,
-        line=blame(subject, prop.id, small),
+        line=None if blamed is None else blamed.line,
+        remedy="" if blamed is None else remedy(subject, prop.id, small, blamed),
         case=small.key,
     )
 

@@ -16,6 +16,7 @@ from hypothesis.strategies import SearchStrategy
 
 from tfcaf_forge.evidence import strategies
 from tfcaf_forge.evidence.case import Case, Floats, stack
+from tfcaf_forge.evidence.observe import Observer
 from tfcaf_forge.evidence.profiles import Profile
 from tfcaf_forge.evidence.trial import Trial
 from tfcaf_forge.records.task_spec import TaskSpec
@@ -32,7 +33,14 @@ _SUPPRESSED = (
 )
 
 
-def explore(task: TaskSpec, profile: Profile, seed: int, replay: Floats | None, trial: Trial) -> None:
+def explore(
+    task: TaskSpec,
+    profile: Profile,
+    seed: int,
+    replay: Floats | None,
+    trial: Trial,
+    observer: Observer | None = None,
+) -> None:
     """Feed a trial with the profile's cases.
 
     Args:
@@ -41,20 +49,26 @@ def explore(task: TaskSpec, profile: Profile, seed: int, replay: Floats | None, 
         seed: of the batches, and of the small cases where the profile does not derandomise.
         replay: replayed states [M, S] to mix into batches.
         trial: what to feed.
+        observer: keeps a record of every case.
     """
-    if profile.derandomize:
-        small = _small_cases(task, profile)
-        for case in small:
-            trial.visit_small(case)
+    watch = observer or Observer()
+    visit = watch.visiting(trial.visit_small)
+    if not profile.derandomize:
+        small = draw(strategies.cases(task), profile.small, seed, visit, climb=profile.target)
+    elif watch.active:  # the same cases, drawn anew so that Hypothesis reports them
+        small = draw(strategies.cases(task), profile.small, None, visit)
     else:
-        small = draw(strategies.cases(task), profile.small, seed, trial.visit_small, climb=profile.target)
+        small = list(_small_cases(task, profile))
+        for case in small:
+            visit(case)
     for at in range(0, len(small), _STACK):
         trial.visit_stack(stack(small[at : at + _STACK]))
     if profile.derandomize:
-        for case in _batches(task, profile, seed, replay):
-            trial.visit(case)
+        for case, drawn in zip(_batches(task, profile, seed, replay), _seeds(profile, seed), strict=True):
+            watch.seeded(trial.visit, case, drawn) if watch.active else trial.visit(case)
     else:
-        draw(strategies.batches(task, rows=profile.rows, replay=replay), profile.batches, seed + 1, trial.visit)
+        batches = strategies.batches(task, rows=profile.rows, replay=replay)
+        draw(batches, profile.batches, seed + 1, watch.visiting(trial.visit))
 
 
 _SMALL: dict[tuple[str, int], tuple[Case, ...]] = {}
@@ -73,9 +87,13 @@ def _batches(task: TaskSpec, profile: Profile, seed: int, replay: Floats | None)
     """The batches of a derandomised profile; kept for the next candidate of the same run."""
     key = (task.digest, profile, seed)
     if key not in _LARGE or _LARGE[key][0] is not replay:
-        seeds = np.random.SeedSequence(seed).generate_state(profile.batches)
-        _LARGE[key] = replay, tuple(strategies.batch(task, profile.rows, int(s), replay) for s in seeds)
+        drawn = _seeds(profile, seed)
+        _LARGE[key] = replay, tuple(strategies.batch(task, profile.rows, s, replay) for s in drawn)
     return _LARGE[key][1]
+
+
+def _seeds(profile: Profile, seed: int) -> list[int]:
+    return [int(drawn) for drawn in np.random.SeedSequence(seed).generate_state(profile.batches)]
 
 
 def draw(

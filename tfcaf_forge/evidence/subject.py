@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from tfcaf_forge.evidence.case import Case
 from tfcaf_forge.evidence.domain import Domain, domain_of
+from tfcaf_forge.evidence.spread import QuietProgram
 from tfcaf_forge.graph import codec
 from tfcaf_forge.graph.affine import is_affine
 from tfcaf_forge.graph.batch import Types, is_row_wise
-from tfcaf_forge.graph.interpret import Program
 from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.graph.verify import verify
 from tfcaf_forge.records.task_spec import TaskSpec
@@ -56,7 +56,7 @@ class Subject:
         self.graph = graph
         self.task = task
         self.types: Types = verify(graph) if types is None else types
-        self.program = Program(graph)
+        self.program = QuietProgram(graph)
         self._last: tuple[Case, Reading | RunFault] | None = None
 
     @cached_property

@@ -62,9 +62,11 @@ class Trial:
         """Start with nothing known."""
         self.subject = subject
         self.outcomes = {p.id: Outcome() for p in properties}
+        self._by_id = {p.id: p for p in properties}
         self._pooled = [p for p in properties if p.pooled]
-        self._light = [p for p in properties if not p.pooled and p.id in light]
-        self._full = [p for p in properties if not p.pooled and p.id not in light]
+        tried = [p for p in properties if not p.pooled and p.search is None]
+        self._light = [p for p in tried if p.id in light]
+        self._full = [p for p in tried if p.id not in light]
         self._most = most
 
     def visit(self, case: Case) -> dict[str, float]:
@@ -78,6 +80,20 @@ class Trial:
     def visit_stack(self, case: Case) -> dict[str, float]:
         """The light properties only: for small cases that were stacked into a large one."""
         return self._visit([p for p in self._light if self._wants_more(self.outcomes[p.id])], case)
+
+    def revisit(self, property_id: str, case: Case) -> None:
+        """Judge a case by one property only: the one that it broke before."""
+        prop = self._by_id.get(property_id)
+        if prop is not None and not prop.pooled and self.outcomes[prop.id].open:
+            self._visit([prop], case)
+
+    def search(self) -> None:
+        """Let the properties that look for violations on their own do so."""
+        for prop in self._by_id.values():
+            if prop.search is not None and self.outcomes[prop.id].open:
+                before = self.outcomes[prop.id].trials
+                self.outcomes[prop.id] = found = prop.search(self.subject)
+                found.trials += before
 
     def visit_pool(self, case: Case) -> None:
         """Judge the one large case of the properties that speak about all states together."""
@@ -95,7 +111,7 @@ class Trial:
         found: Finding | None = None
         try:
             found = prop.measure(self.subject, case)
-            outcome.trials += case.rows
+            outcome.trials += case.rows if found.judged is None else found.judged
             if outcome.worst is None or found.amount > outcome.worst.amount:
                 outcome.worst = found
             if found.amount > 0:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from tfcaf_forge.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from tfcaf_forge.evidence.case import Case
+    from tfcaf_forge.evidence.properties import Property
 
 Floats = npt.NDArray[np.float32]
 Probes = tuple[tuple[Floats, Floats], ...]
@@ -68,6 +70,9 @@ class Examiner:
         profile: name of the trial profile.
         seed: of the trials and of the probe inputs.
         states: replayed states to mix into the trials, [M, S], or None.
+        properties: the user's own.
+        observe: a folder for a record of every case that is tried, or None.
+        earlier: by property id, inputs that broke it for other functions; tried first.
     """
 
     task: TaskSpec
@@ -75,6 +80,9 @@ class Examiner:
     profile: str = "fast"
     seed: int = 0
     states: Floats | None = None
+    properties: tuple[Property, ...] = ()
+    observe: Path | None = None
+    earlier: Mapping[str, Sequence[Case]] = field(default_factory=dict[str, "Sequence[Case]"])
 
     def trace(self, proposal: Proposal) -> Traced | Rejection:
         """The proposal's graph, or why there is none."""
@@ -95,6 +103,9 @@ class Examiner:
             faithful=(True, FAITHFUL),
             only=only,
             cases=cases,
+            properties=self.properties,
+            earlier=self.earlier,
+            observe=self.observe,
         )
 
 
@@ -109,6 +120,9 @@ def vet(
     states: Floats | None = None,
     only: Sequence[str] | None = None,
     cases: Sequence[Case] = (),
+    properties: Sequence[Path | Property] = (),
+    stored: Path | None = None,
+    observe: Path | None = None,
     sandbox: Sandbox | None = None,
 ) -> Vetted:
     """Run a function in the sandbox, prove and test its graph.
@@ -121,21 +135,42 @@ def vet(
         backend, limits: the sandbox's backend and profile.
         states: [M, S] replayed states to mix into the trials.
         only: ids of the properties to examine; all if None.
-        cases: inputs to try first.
+        cases: inputs to try first, on every property.
+        properties: files of your own properties (see `evidence.own`; they run with your rights), or what they hold.
+        stored: a folder of counterexamples: those of this task are tried first, and new ones are added.
+        observe: a folder for a record of every case that is tried, as JSON lines.
         sandbox: one that is already open, to use in place of a new one.
 
     Raises:
         TaskError, ConfigError, InputError: what was given is wrong.
         SandboxError: the sandbox did not start.
     """
+    from tfcaf_forge.evidence.stored import CaseStore
+
     spec = load_task(task)
+    own = own_properties(properties)
     proposal = proposal_from_file(source) if isinstance(source, Path) else proposal_from_text(source)
     if isinstance(proposal, Rejection):
         return Vetted(proposal=None, rejection=proposal)
-    if sandbox is not None:
-        return _vet(proposal, Examiner(spec, sandbox, profile, seed, states), only, cases)
-    with Sandbox(backend, load_profile(limits)) as opened:
-        return _vet(proposal, Examiner(spec, opened, profile, seed, states), only, cases)
+    store = None if stored is None else CaseStore(stored)
+    earlier = {} if store is None else store.earlier(spec)
+    with nullcontext(sandbox) if sandbox is not None else Sandbox(backend, load_profile(limits)) as opened:
+        examiner = Examiner(spec, opened, profile, seed, states, own, observe, earlier)
+        found = _vet(proposal, examiner, only, cases)
+    if store is not None and found.evidence is not None:
+        store.keep(spec, found.evidence)
+    return found
+
+
+def own_properties(given: Sequence[Path | Property]) -> tuple[Property, ...]:
+    """Properties from files, and those that are already loaded, in their order.
+
+    Raises:
+        ConfigError: a file cannot be used.
+    """
+    from tfcaf_forge.evidence.own import load_own
+
+    return tuple(p for part in given for p in (load_own(part) if isinstance(part, Path) else (part,)))
 
 
 def _vet(proposal: Proposal, examiner: Examiner, only: Sequence[str] | None, cases: Sequence[Case]) -> Vetted:

@@ -9,6 +9,8 @@ import msgspec
 from tfcaf_forge.records.base import Plain, Record, digest_of
 
 Status = Literal["PROVED", "TESTED", "UNKNOWN", "REFUTED", "ERRORED"]
+Origin = Literal["forge", "user"]
+"""Who wrote a property: this package, or the user in a file of their own."""
 
 
 class Counterexample(Plain, frozen=True, kw_only=True):
@@ -20,6 +22,7 @@ class Counterexample(Plain, frozen=True, kw_only=True):
         fields: the state's fields that matter, by name (`foods[1].level`), first violating row.
         observed: what happened there, in the task's words (`credit of agent 1 = -0.31`).
         line: source line that is most likely to blame, from the guest's claim; never evidence.
+        remedy: what that line does there and what to write instead (`divides by 0; …`); empty where it is not known.
         case: 8 hexadecimal digits that name this input; `--case` repeats it.
     """
 
@@ -28,6 +31,7 @@ class Counterexample(Plain, frozen=True, kw_only=True):
     fields: dict[str, float]
     observed: str
     line: int | None = None
+    remedy: str = ""
     case: str
 
 
@@ -40,6 +44,7 @@ class Verdict(Plain, frozen=True, kw_only=True, rename={"property_id": "property
             UNKNOWN; REFUTED by `counterexample`; ERRORED where the examination itself failed.
         required: whether a candidate must hold it to be accepted.
         detail: a sentence: the bound that was proved, the reason for UNKNOWN, …
+        origin: whether the property is the forge's or the user's own.
     """
 
     property_id: str
@@ -49,6 +54,7 @@ class Verdict(Plain, frozen=True, kw_only=True, rename={"property_id": "property
     detail: str = ""
     counterexample: Counterexample | None = None
     seconds: float = 0.0
+    origin: Origin = "forge"
 
     @property
     def holds(self) -> bool:

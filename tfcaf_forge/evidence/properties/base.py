@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tfcaf_forge.evidence.case import Case
 from tfcaf_forge.evidence.subject import Subject
+from tfcaf_forge.records.verdict import Origin
+
+if TYPE_CHECKING:
+    from tfcaf_forge.evidence.trial import Outcome
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,16 @@ class Finding:
         text: what happened, in the task's words.
         row: the row where it happened.
         others: rows that are also needed for it.
+        judged: rows about which the property says anything; None for all.
+        fields: names of the state's fields that matter, where the property knows them.
     """
 
     amount: float
     text: str = ""
     row: int = 0
     others: tuple[int, ...] = ()
+    judged: int | None = None
+    fields: tuple[str, ...] = ()
 
 
 HOLDS = Finding(-math.inf)
@@ -47,6 +56,9 @@ class Property:
         needs: rows that a case must have for the property to say anything.
         measured: whether the worst finding is worth showing even where the property holds.
         pooled: it speaks about all states together, and is measured once, on one large case.
+        share: a sentence about how often it breaks, measured on one large case; for what is measured, not required.
+        search: looks for a violation on its own, in place of the trials (a user's plain Hypothesis test).
+        origin: the forge's own, or the user's.
     """
 
     id: str
@@ -60,6 +72,9 @@ class Property:
     needs: int = 1
     measured: bool = False
     pooled: bool = False
+    share: Callable[[Subject, Case], str] | None = None
+    search: Callable[[Subject], Outcome] | None = None
+    origin: Origin = "forge"
 
     def check(self, subject: Subject, case: Case) -> Finding | None:
         """The violation on a case; None where the property holds.

@@ -52,8 +52,20 @@ def _step(subject: Subject, case: Case) -> Finding:
     return Finding(float(fall[k, row]), text, row)
 
 
+def negative_share(subject: Subject, case: Case) -> str:
+    """In how many rows some agent's credit is negative, and which agent's most often."""
+    credit = subject.reading(case).credit
+    known = np.where(np.isfinite(credit), credit, 0.0)
+    negative = known < -_TOLERANCE * np.maximum(1.0, np.abs(known).max(1, keepdims=True))
+    agent = int(negative.mean(0).argmax())
+    return (
+        f"a credit is negative in {negative.any(1).mean():.1%} of {case.rows:,} states, "
+        f"most often agent {agent}'s ({negative[:, agent].mean():.1%})"
+    )
+
+
 def monotone(*, required: bool) -> Property:
-    """The property; advisory where the task relaxes monotonicity."""
+    """The property; advisory, and measured, where the task relaxes monotonicity."""
     return Property(
         id="monotone",
         title="no agent has a negative credit",
@@ -64,4 +76,5 @@ def monotone(*, required: bool) -> Property:
         "maximises Q_tot",
         required=required,
         measure=_measure,
+        share=None if required else negative_share,
     )
