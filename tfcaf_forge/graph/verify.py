@@ -22,6 +22,8 @@ MAX_MADE = 1 << 20
 """Most elements for one row of all values of a graph together: what a backward pass keeps in memory."""
 MAX_READ = 1 << 22
 """Most elements for one row that all nodes of a graph read: what a run costs."""
+MAX_RANK = 12
+"""Most dimensions of a value."""
 _ROWS = 64
 """What a second batch dimension counts for: in [B, B] every row meets every other."""
 MAX_INT = 1 << 31
@@ -100,7 +102,9 @@ def _check_work(graph: OpGraph, types: tuple[tuple[Type, ...], ...]) -> None:
         read += sum(widths[ref.id][ref.out] for ref in node.refs())
         if made > MAX_MADE or read > MAX_READ:
             raise GraphError("too-large", f"node {index}: the graph computes too many numbers for one row", index)
-        if max(sum(is_batch(size) for size in kind.shape) for kind in types[index + FIRST_NODE]) > 2:
+        if any(len(kind.shape) > MAX_RANK for kind in types[index + FIRST_NODE]):
+            raise GraphError("width", f"node {index}: a value of more than {MAX_RANK} dimensions", index)
+        if any(sum(is_batch(size) for size in kind.shape) > 2 for kind in types[index + FIRST_NODE]):
             raise GraphError("width", f"node {index}: a value with more than two batch dimensions", index)
         if node.op == "div.Tensor_mode" and types[index + FIRST_NODE][0].dtype == "int" and node.args[2] == "trunc":
             # torch divides the smallest integer by -1 in hardware, which raises SIGFPE and kills the process

@@ -80,7 +80,7 @@ def receive(
         if message.get("status") == "rejected":
             return _rejection(msgspec.convert(message, _Rejected))
         traced = msgspec.convert(message, _Traced)
-    except (WireError, msgspec.ValidationError, RecursionError) as fault:
+    except (WireError, ValueError, RecursionError) as fault:  # a ValidationError is a ValueError
         return _malformed(str(fault))
     if traced.status != "traced":
         return _malformed("its status is neither traced nor rejected")

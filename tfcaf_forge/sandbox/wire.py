@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,7 @@ FloatArray = npt.NDArray[np.float32]
 HEADER = struct.Struct(">I")
 MAX_FRAME = 1 << 20
 MAX_DEPTH = 12
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class WireError(Exception):
@@ -71,7 +73,7 @@ def encode(message: dict[str, Any]) -> bytes:
 def decode(body: bytes) -> dict[str, Any]:
     """One JSON object, strictly.
 
-    No NaN, Infinity or overflowing number, no doubled key, bounded depth, integers of at most 64 bits.
+    No NaN, Infinity or overflowing number, no doubled key, bounded depth, integers of at most 20 digits, whole characters.
 
     Raises:
         WireError: saying which rule is broken.
@@ -89,11 +91,21 @@ def decode(body: bytes) -> dict[str, Any]:
         raise WireError(f"not valid JSON: {str(fault)[:120]}") from None
     if not isinstance(message, dict):
         raise WireError("the message is not an object")
+    if _SURROGATE.search(body):
+        _check_text(message)
     return message
 
 
 def _pack(values: FloatArray) -> str:
     return base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode()
+
+
+def _check_text(message: dict[str, Any]) -> None:
+    """A lone surrogate is no character: it could be read, and then neither converted, printed nor written."""
+    try:
+        json.dumps(message, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise WireError("a text holds half a character") from None
 
 
 def _check_depth(body: bytes) -> None:
