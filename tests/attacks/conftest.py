@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+
 from tfcaf_forge.pipeline.watch import Watch
 from tfcaf_forge.sandbox.profile import Profile, load_profile
 

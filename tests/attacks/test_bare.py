@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+
 from tfcaf_forge.pipeline.attack import CONTRACT, Range, load_attacks
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.sandbox.local import LocalWorker

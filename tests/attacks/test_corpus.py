@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from tfcaf_forge.pipeline.attack import Attack, Outcome, Range, load_attacks, run_attack
 
 ATTACKS = load_attacks()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tfcaf_forge.evidence.domain import sample_local_q, sample_states
 from tfcaf_forge.evidence.examine import examine
 from tfcaf_forge.evidence.properties import catalogue
