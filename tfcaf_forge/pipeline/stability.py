@@ -149,7 +149,8 @@ def stability(
     brake = brake or Brake()
     lines: list[Stability] = []
     baseline = 0.0
-    for number, (name, asked) in enumerate(zip(names, [None, *alone], strict=True), 1):
+    # Models first: one that cannot be asked is found out before the offline coder has worked.
+    for number, (name, asked) in enumerate(zip([*names[1:], names[0]], [*alone, None], strict=True), 1):
         if brake.pulled:
             break
         if begin is not None:
@@ -165,7 +166,7 @@ def stability(
         wanted=samples,
         dataset=load_dataset(dataset, spec).digest,
         baseline=baseline,
-        coders=tuple(lines),
+        coders=tuple(sorted(lines, key=lambda line: line.coder != OFFLINE)),
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "stability.json").write_bytes(msgspec.json.format(canonical_json(found), indent=2) + b"\n")

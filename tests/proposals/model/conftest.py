@@ -225,12 +225,18 @@ def models_of(model: Model, *, reviewer: Model | None = None, **more: Any) -> Mo
     )
 
 
-_LITELLM_WARNS = "ignore:Accessing the 'model_(computed_)?fields' attribute on the instance:DeprecationWarning"
-"""litellm 1.106 looks at every field of its streaming types, and pydantic 2.11 warns of one; nothing of ours does it."""
+_LITELLM_WARNS = (
+    # litellm looks at every field of its streaming types, and pydantic 2.11 and later warns of one
+    "ignore:Accessing the 'model_(computed_)?fields' attribute on the instance:DeprecationWarning",
+    # openai's types, which litellm gives to pydantic the first time that it streams
+    "ignore:Items? .* on TypedDict class .* using the `ReadOnly` qualifier:UserWarning",
+)
+"""Warnings that litellm's own code causes; nothing of ours does."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Only for tests that talk through litellm."""
     for item in items:
         if "serve" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.filterwarnings(_LITELLM_WARNS))
+            for text in _LITELLM_WARNS:
+                item.add_marker(pytest.mark.filterwarnings(text))
