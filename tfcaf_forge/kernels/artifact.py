@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -77,14 +79,11 @@ def load_kernel(path: Path | str) -> Kernel:
 
 def read_kernel(path: Path) -> tuple[OpGraph, Manifest]:
     """The verified graph and the manifest of a kernel's file; errors as in `load_kernel`."""
-    try:
-        size = path.stat().st_size
-    except OSError as fault:
-        raise KernelError(f"cannot read {path}: {fault.strerror}; give the path of a kernel.safetensors") from None
-    if size > MAX_FILE:
-        raise KernelError(f"{path} has {size} bytes; no kernel is larger than {MAX_FILE}")
+    _check_file(path)
     metadata, tensors = _open(path)
     _check_seal(path, metadata, tensors)
+    for key in ("graph", "manifest"):
+        _check_json(path, key, metadata[key])
     try:
         manifest = from_json(metadata["manifest"], Manifest, what=f"{path}: manifest")
         graph = _with_constants(codec.decode(metadata["graph"].encode()), tensors)
@@ -97,6 +96,33 @@ def read_kernel(path: Path) -> tuple[OpGraph, Manifest]:
         raise KernelError(f"{path}: the graph is not in canonical form; export the kernel again")
     _check_pair(graph, manifest)
     return graph, manifest
+
+
+def _check_file(path: Path) -> None:
+    """A device or a pipe could be read for ever."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as fault:
+        text = fault.strerror if isinstance(fault, OSError) else str(fault)
+        raise KernelError(f"cannot read {path}: {text}; give the path of a kernel.safetensors") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise KernelError(f"{path} is not a regular file; give the path of a kernel.safetensors")
+    if found.st_size > MAX_FILE:
+        raise KernelError(f"{path} has {found.st_size} bytes; no kernel is larger than {MAX_FILE}")
+
+
+def _check_json(path: Path, what: str, text: str) -> None:
+    """Two readers must not see two things in one text, and none may fall over its depth."""
+
+    def pairs(found: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in found}) != len(found):
+            raise ValueError("a key stands twice")
+
+    try:
+        json.loads(text, object_pairs_hook=pairs)
+    except (ValueError, RecursionError) as fault:
+        reason = "it nests too deeply" if isinstance(fault, RecursionError) else str(fault)
+        raise KernelError(f"{path}: the {what} is not valid JSON: {reason}") from None
 
 
 def _to_bytes(graph: OpGraph, manifest: Manifest) -> bytes:
@@ -160,6 +186,8 @@ def _check_pair(graph: OpGraph, manifest: Manifest) -> None:
     sizes = (manifest.n_agents, manifest.state_size, len(manifest.layout))
     if sizes != (graph.n_agents, graph.state_size, graph.state_size) or manifest.affine != is_affine(graph):
         raise KernelError("the manifest describes another graph: agents, state fields or affinity differ")
+    if not (math.isfinite(manifest.q_scale) and manifest.q_scale > 0):
+        raise KernelError(f"the manifest scales local Q-values by {manifest.q_scale}; it must be positive and finite")
 
 
 def _name(index: int) -> str:
