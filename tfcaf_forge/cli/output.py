@@ -36,7 +36,7 @@ TaskOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
-SandboxOption = Annotated[str, typer.Option("--sandbox", help="Where candidates run: local.")]
+SandboxOption = Annotated[str, typer.Option("--sandbox", help="Where candidates run: local, docker or gvisor.")]
 LimitsOption = Annotated[str, typer.Option("--limits", help="Sandbox profile: default, strict, or a .toml file.")]
 ProfileOption = Annotated[str, typer.Option("--profile", help="How hard to test: fast, search or audit.")]
 ReplayOption = Annotated[Path | None, typer.Option("--replay", help="A dataset made by `forge collect`.")]
