@@ -14,8 +14,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
 from tests.proposals.model.conftest import QUICK, Say, ScriptedServer, litellm_model, models_of
+from tfcaf_forge.cli.app import app
+from tfcaf_forge.errors import InputError
 from tfcaf_forge.pipeline.synthesize import Brake, Judged, synthesize
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.proposals.exchange import Answered, Asked
@@ -341,45 +344,55 @@ def test_ctrl_c_once_saves_and_prints_how_to_resume(serve, tmp_path):
     assert (tmp_path / "run" / "kernel.safetensors").is_file()
 
 
-def test_local_only_refuses_a_hosted_model_before_anything_is_sent(litellm_there, tmp_path):
-    done = forge(
-        "synthesize",
-        "--model",
-        "openai/gpt-4o-mini",
-        "--local-only",
-        "--max-tokens",
-        "1000",
-        cwd=tmp_path,
-        OPENAI_API_KEY="sk-none-at-all",
-    )
-    assert done.returncode == 2
-    assert "--local-only" in done.stderr
-    assert "not this machine" in done.stderr
-    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").rglob("replay"))
+def invoke(*words):
+    """The command line in this process: what it printed, or the error that it would show."""
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    return done.stdout if done.exception is None else done.exception
 
 
-def test_an_unknown_price_needs_a_token_budget(litellm_there, tmp_path):
-    done = forge(
-        "synthesize", "--model", "openai/nobody-knows", "--max-usd", "1", cwd=tmp_path, OPENAI_API_KEY="sk-none-at-all"
-    )
-    assert done.returncode == 2
-    assert "price of openai/nobody-knows is unknown" in done.stderr
-    assert "--max-tokens" in done.stderr
+def test_local_only_refuses_a_hosted_model_before_anything_is_sent(litellm_there, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none-at-all")
+    fault = invoke("synthesize", "--model", "openai/gpt-4o-mini", "--local-only", "--max-tokens", "1000")
+    assert isinstance(fault, ModelError)
+    assert "--local-only" in str(fault)
+    assert "not this machine" in str(fault)
+    assert not list(tmp_path.rglob("replay"))
+
+
+def test_an_unknown_price_needs_a_token_budget(litellm_there, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none-at-all")
+    fault = invoke("synthesize", "--model", "openai/nobody-knows", "--max-usd", "1")
+    assert isinstance(fault, ModelError)
+    assert "price of openai/nobody-knows is unknown" in str(fault)
+    assert "--max-tokens" in str(fault)
 
 
 def test_a_dry_run_prints_prompts_and_an_estimate_and_asks_nobody(serve, tmp_path):
     server = serve([Say()])
     words = command(server, tmp_path / "run", "--dry-run")
     words[words.index("openai/scripted")] = "openai/gpt-4o-mini"
-    done = forge(*words, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(invoke(*words))
     assert len(found["prompts"]) == 3
     assert "state[:, 1]  last_action[0]" in found["prompts"][0][0]["content"]
     assert found["estimate"]["usd"] > 0
     assert found["estimate"]["least_calls"] == 9
     assert server.requests == []
     assert not (tmp_path / "run").exists()
+
+
+def test_options_of_a_model_without_one_are_refused():
+    fault = invoke("synthesize", "--max-usd", "3")
+    assert isinstance(fault, InputError)
+    assert "--max-usd is about a model" in str(fault)
+
+
+def test_a_population_goes_through_its_rounds(serve, tmp_path):
+    server = serve(lambda number, body: Say(text=[FINE, OTHER][body["seed"]]))
+    result = run(tmp_path / "run", models_of(litellm_model(server), strategy="population"), rounds=2, candidates=2)
+    assert (result.accepted, result.duplicates) == (2, 2)
+    assert "thinks differently" in server.prompts()[2]
 
 
 def test_recorded_answers_need_neither_a_key_nor_litellm(tmp_path):
