@@ -4,6 +4,7 @@
 
     pytest property_tests --kernel runs/lbf-8x8-2p-2f-coop-0/kernel.safetensors
     pytest property_tests --candidate mine.py --task lbf-8x8-2p-2f-coop --profile audit --seed 7
+    pytest property_tests --kernel … --properties examples/properties/lbf_8x8_2p_2f_coop.py
 
 The properties are those of `tfcaf_forge.evidence`; nothing is defined here. A required property that is refuted
 fails, one that is only advice is reported as expected to fail, with its counterexample either way.
@@ -12,6 +13,7 @@ fails, one that is only advice is reported as expected to fail, with its counter
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,8 @@ import pytest
 
 from tfcaf_forge.evidence.domain import sample_local_q, sample_states
 from tfcaf_forge.evidence.examine import examine
-from tfcaf_forge.evidence.properties import catalogue
+from tfcaf_forge.evidence.own import load_own
+from tfcaf_forge.evidence.properties import Property, catalogue
 from tfcaf_forge.evidence.render import describe
 from tfcaf_forge.evidence.subject import Subject
 from tfcaf_forge.graph.opgraph import OpGraph
@@ -38,8 +41,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kernel", type=Path, metavar="FILE", help="a kernel file (.safetensors)")
     group.addoption("--candidate", type=Path, metavar="FILE", help="a candidate's source; it runs in the sandbox only")
     group.addoption("--task", metavar="T", help="a bundled task's name, or a TaskSpec file (default: the kernel's own)")
+    group.addoption(
+        "--properties", type=Path, action="append", default=[], metavar="FILE", help="your own properties, too"
+    )
     group.addoption("--profile", default="fast", help="fast, search or audit")
     group.addoption("--seed", type=int, default=0, help="of the trials")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each property of the files given with `--properties`."""
+    if "own" in metafunc.fixturenames:
+        metafunc.parametrize("own", [p.id for p in _own(metafunc.config)])
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +74,11 @@ def holds(subject: Subject, request: pytest.FixtureRequest) -> Callable[[str], N
     """Assert one property of the subject by its id."""
 
     def check(name: str) -> None:
-        if name not in (p.id for p in catalogue(subject.task)):
+        own = _own(request.config)
+        if name not in (p.id for p in (*catalogue(subject.task), *own)):
             pytest.skip(f"the task {subject.task.name} declares nothing that {name} speaks about")
         options = {part: request.config.getoption(f"--{part}") for part in ("profile", "seed")}
-        (verdict,) = examine(subject, only=[name], **options).verdicts
+        (verdict,) = examine(subject, only=[name], properties=own, **options).verdicts
         text = f"{name} {verdict.status}: {verdict.detail}"
         if verdict.counterexample is not None:
             text += f"\n  {describe(subject.task, verdict.counterexample)}  (case {verdict.counterexample.case})"
@@ -74,6 +87,15 @@ def holds(subject: Subject, request: pytest.FixtureRequest) -> Callable[[str], N
         assert verdict.holds, text
 
     return check
+
+
+def _own(config: pytest.Config) -> list[Property]:
+    return [p for path in config.getoption("--properties") for p in _loaded(path.resolve())]
+
+
+@cache
+def _loaded(path: Path) -> tuple[Property, ...]:
+    return load_own(path)
 
 
 def _task(name: str) -> TaskSpec:

@@ -13,6 +13,7 @@ from tfcaf_forge.resources import bundled
 
 HERE = Path(__file__).parent
 PLANTED = HERE.parent / "quality"
+EXAMPLES = HERE.parent.parent / "examples" / "properties"
 
 
 def _audit(*files: str, **options: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +26,7 @@ def _audit(*files: str, **options: str) -> subprocess.CompletedProcess[str]:
 
 def test_there_is_one_file_for_every_property(task):
     files = {path.stem.removeprefix("test_").replace("_", "-") for path in bundled("property_tests").glob("test_*.py")}
-    assert files == {p.id for p in catalogue(task)} | {"irrelevant-fields"}
+    assert files == {p.id for p in catalogue(task)} | {"irrelevant-fields", "own"}
 
 
 def test_an_auditor_sees_a_good_candidate_pass_and_advice_as_advice():
@@ -39,6 +40,16 @@ def test_an_auditor_sees_the_counterexample_of_a_bad_candidate():
     assert done.returncode == 1
     assert "foods[*] absent → q_tot = nan" in done.stdout
     assert "1 failed, 1 passed" in done.stdout
+
+
+def test_an_auditor_runs_properties_of_their_own():
+    done = _audit(
+        "own",
+        candidate=str(PLANTED / "bad" / "semantic" / "far_is_urgent.py"),
+        properties=str(EXAMPLES / "lbf_8x8_2p_2f_coop.py"),
+    )
+    assert "1 xfailed" in done.stdout, done.stdout
+    assert "near-beats-far" in done.stdout
 
 
 @pytest.mark.parametrize("options", [{}, {"kernel": "a", "candidate": "b"}], ids=["nothing", "both"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from tfcaf_forge.evidence.domain import sample_local_q, sample_states
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.rejection import Rejection

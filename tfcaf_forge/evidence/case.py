@@ -82,4 +82,7 @@ def from_data(data: Any, *, what: str) -> Case:  # noqa: ANN401 - decoded JSON
         raise InputError(f"{what}: a case is an object with the rows of `local_q` and of `state`, in numbers") from None
     if not all(np.isfinite(part).all() for part in made):
         raise InputError(f"{what}: a case holds finite numbers only")
-    return Case(*made)
+    try:
+        return Case(*made)
+    except InputError as fault:
+        raise InputError(f"{what}: {fault}") from None

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Verbosity, assume, is_hypothesis_test, settings
+from hypothesis import HealthCheck, Phase, Verbosity, assume, is_hypothesis_test, settings
 from hypothesis import strategies as st
 
 from tfcaf_forge.errors import InputError
@@ -57,6 +57,7 @@ def own_settings() -> Generator[None]:
         derandomize=True,
         database=None,
         deadline=None,
+        phases=(Phase.explicit, Phase.generate, Phase.target, Phase.shrink),  # explaining is slow; `View.read` tells
         verbosity=Verbosity.quiet,
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.nested_given),
     )
