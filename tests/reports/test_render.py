@@ -16,7 +16,7 @@ from tfcaf_forge.reports.view import RunRecords, view
 
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "a", "svg", "defs", "symbol", "rect", "path", "circle", "use",
-    "line", "text", "header", "main", "section", "nav", "footer", "p", "h1", "h2", "h3", "span", "strong", "small",
+    "line", "text", "g", "header", "main", "section", "nav", "footer", "p", "h1", "h2", "h3", "span", "strong", "small",
     "em", "code", "pre", "br", "ul", "ol", "li", "dl", "dt", "dd", "div", "table", "caption", "thead", "tbody",
     "tr", "th", "td", "details", "summary", "figure", "figcaption", "blockquote", "fieldset", "legend", "label",
     "input",
@@ -26,7 +26,7 @@ ATTRIBUTES = {
     "lang", "charset", "http-equiv", "content", "name", "class", "id", "href", "width", "height", "viewbox",
     "aria-hidden", "aria-label", "aria-labelledby", "focusable", "fill", "stroke", "stroke-width",
     "stroke-dasharray", "d", "x", "y", "rx", "cx", "cy", "r", "x1", "x2", "y1", "y2", "text-anchor", "scope",
-    "role", "tabindex", "data-n", "data-fate", "data-label", "type", "checked",
+    "role", "tabindex", "data-n", "data-fate", "data-label", "data-advisory", "data-status", "type", "checked",
 }  # fmt: skip
 
 

@@ -12,10 +12,13 @@ from tfcaf_forge.cli import (
     attack,
     bundle,
     collect,
+    diff,
     export,
     rank,
     report,
+    runs,
     sandbox,
+    show,
     sign,
     stability,
     synthesize,
@@ -64,6 +67,9 @@ app.command(epilog=rank.EPILOG)(rank.rank)
 app.command(epilog=export.EPILOG)(export.export)
 app.command(epilog=train.EPILOG)(train.train)
 app.command(epilog=report.EPILOG)(report.report)
+app.command(epilog=show.EPILOG)(show.show)
+app.command(epilog=diff.EPILOG)(diff.diff)
+app.command(epilog=runs.EPILOG)(runs.runs)
 app.command(epilog=bundle.EPILOG)(bundle.bundle)
 app.command(epilog=sign.EPILOG)(sign.sign)
 app.command(epilog=verify.EPILOG)(verify.verify)

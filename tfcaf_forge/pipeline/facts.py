@@ -25,7 +25,7 @@ class Facts(Record, frozen=True, kw_only=True):
         forge_version: of the release that made the report.
         command, next_command: that repeat the run, and that train with its kernel.
         task_reference: how `--task` names the task.
-        kernel_path: where the kernel lay, as shown.
+        run_path, kernel_path: where the run and its kernel lay, as shown.
         environment: versions and machine, by name.
     """
 
@@ -35,6 +35,7 @@ class Facts(Record, frozen=True, kw_only=True):
     command: str
     next_command: str
     task_reference: str
+    run_path: str
     kernel_path: str
     environment: dict[str, str]
 
@@ -48,6 +49,7 @@ def facts_of(folder: Path, task: TaskSpec, settings: dict[str, Any], kernel: Pat
         command=_whole_command(settings, folder),
         next_command=next_command(task, kernel),
         task_reference=task_reference(task),
+        run_path=str(folder),
         kernel_path=str(kernel),
         environment={**environment(), **_hardware(), "lock": f"sha256 {digest_bytes(lock())}"},
     )

@@ -102,7 +102,7 @@ def records_with(store: Store, facts: Facts, measured: Mapping[str, Any], waiver
         ranking=ranking,
         manifest=None if winner is None else manifest_of(store, winner),
         kernel=None if winner is None else _kernel_file(store.folder / KERNEL, facts.kernel_path),
-        graph_text="" if winner is None or winner not in traced else _graph_text(traced[winner], task),
+        graph_text="" if winner is None or winner not in traced else graph_text(traced[winner], task),
         dataset=_dataset(store),
         isolation=store.read("isolation", Isolation),
         environment=facts.environment,
@@ -111,6 +111,7 @@ def records_with(store: Store, facts: Facts, measured: Mapping[str, Any], waiver
         command=facts.command,
         next_command="" if winner is None else facts.next_command,
         task_reference=facts.task_reference,
+        run_path=facts.run_path,
         catalogue=_catalogue(task),
         log=_log(entries),
         calls=_calls(store),
@@ -171,7 +172,8 @@ def _catalogue(task: TaskSpec) -> dict[str, dict[str, str]]:
     }
 
 
-def _graph_text(traced: Traced, task: TaskSpec) -> str:
+def graph_text(traced: Traced, task: TaskSpec) -> str:
+    """A candidate's graph as text, with the task's field names."""
     from tfcaf_forge.graph.printer import to_text
     from tfcaf_forge.graph.verify import verify
 

@@ -99,8 +99,15 @@ def counterexample(found: Counterexample, verdict: Verdict, records: RunRecords,
         "line": found.line,
         "blamed": blamed_line(found, source),
         "case": found.case,
-        "stand_in": number not in records.files,
-        "command": words.repeat_command(file, reference, verdict.property_id, found.case),
+        "stand_in": number not in records.files and not records.run_path,
+        "command": words.repeat_command(
+            file,
+            reference,
+            verdict.property_id,
+            found.case,
+            run=records.run_path if number not in records.files else "",
+            candidate=number,
+        ),
     }
 
 

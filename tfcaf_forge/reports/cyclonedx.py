@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -11,6 +12,7 @@ from tfcaf_forge.reports.text import one_line, visible
 from tfcaf_forge.reports.view import View
 from tfcaf_forge.version import VERSION
 
+_DIGEST = re.compile("[0-9a-f]{64}")
 _NO_PACKAGE = {"platform", "processors", "processor", "memory", "lock", "machine", "tfcaf-forge"}
 
 
@@ -62,8 +64,8 @@ def _model(view: View) -> dict[str, Any]:
             {"name": f"tfcaf-forge:verdict:{one_line(v['property'], 100)}", "value": v["text"]} for v in verdict["properties"]
         ],
     }  # fmt: skip
-    if kernel:
-        model["hashes"] = [{"alg": "SHA-256", "content": one_line(kernel["sha256"], 64)}]
+    if kernel and _DIGEST.fullmatch(kernel["sha256"]):
+        model["hashes"] = [{"alg": "SHA-256", "content": kernel["sha256"]}]
     return model
 
 
@@ -86,7 +88,7 @@ def _data(view: View) -> list[dict[str, Any]]:
     if not digest:
         return []
     count = f"{view['dataset'].get('episodes', '?')} recorded episodes"
-    hashes = [{"alg": "SHA-256", "content": digest}] if len(digest) == 64 else []
+    hashes = [{"alg": "SHA-256", "content": digest}] if _DIGEST.fullmatch(digest) else []
     about = {"type": "data", "bom-ref": "replay", "name": "replay dataset", "description": count}
     return [about | {"hashes": hashes} if hashes else about]
 

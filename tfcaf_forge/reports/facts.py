@@ -76,6 +76,7 @@ class RunRecords:
         command: the command line that repeats the run.
         next_command: what to do with the kernel.
         task_reference: how `--task` names the task; its name if empty.
+        run_path: the run's folder as shown, from which `forge show --write` takes sources and cases; may be empty.
         files: by candidate id, what to give to `forge vet` in place of a file. Where it is missing,
             `candidate-3.py` stands for the source that the report shows.
         catalogue: by property id, texts such as `formula`, `tolerance`, `hazard`.
@@ -106,6 +107,7 @@ class RunRecords:
     command: str
     next_command: str = ""
     task_reference: str = ""
+    run_path: str = ""
     files: Mapping[int, str] = field(default_factory=dict[int, str])
     catalogue: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     log: Sequence[LogLine] = ()

@@ -119,7 +119,7 @@ def _flat(value: Any) -> str:  # noqa: ANN401 - JSON is dynamically typed
         return {True: "yes", False: "no", None: "-"}[value]
     if isinstance(value, int):
         return f"{value:,}"
-    return words.number(value) if isinstance(value, float) else text.one_line(str(value))
+    return words.number(value) if isinstance(value, float) else text.one_line(str(value)) or words.NONE
 
 
 def _sound(value: Any) -> Any:  # noqa: ANN401 - JSON is dynamically typed

@@ -118,9 +118,16 @@ def winning(ranking: Ranking) -> Score | None:
     return next((s for s in ranking.scores if s.candidate == ranking.winner), None) if ranking.winner else None
 
 
-def repeat_command(file: str, task: str, property_id: str, case: str) -> str:
-    """The one line that repeats a counterexample."""
-    words = ("forge", "vet", file, "--task", task, "--only", property_id, "--case", case)
+def repeat_command(
+    file: str, task: str, property_id: str, case: str, *, run: str = "", candidate: int | None = None
+) -> str:
+    """The one line that repeats a counterexample; with a run's folder, it first writes source and case out of it."""
+    vet = ["forge", "vet", file, "--task", task, "--only", property_id, "--case", f"{case}.json" if run else case]
+    show = ["forge", "show", str(candidate), "--run", run, "--write", "."]
+    return " && ".join(_shell(words) for words in ([show, vet] if run else [vet]))
+
+
+def _shell(words: list[str]) -> str:
     return " ".join(shlex.quote(visible(word)) for word in words)
 
 

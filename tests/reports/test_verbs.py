@@ -1,0 +1,113 @@
+"""`forge report --format`, `bundle`, `sign`, `verify`, `show`, `diff`, `runs`: exit codes, words, files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tfcaf_forge.cli.app import app
+from tfcaf_forge.errors import ForgeError, InputError
+from tfcaf_forge.reports.formats import FORMATS
+
+
+def forge(*words: object) -> str:
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def refused(kind: type[ForgeError], *words: object) -> str:
+    with pytest.raises(kind) as caught:
+        CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    return str(caught.value)
+
+
+def data(*words: object) -> Any:
+    return json.loads(forge(*words, "--json"))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_report_comes_in_every_form(form: str, made_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    assert data("report", made_run, "--format", form, "-o", out)["report"] == str(out)
+    assert out.stat().st_size > 500
+
+
+def test_an_unknown_form_is_refused_with_the_known_ones(made_run: Path) -> None:
+    assert "choose one of html, json, junit" in refused(InputError, "report", made_run, "--format", "pdf")
+
+
+def test_the_way_from_a_run_to_a_verified_bundle(made_run: Path, tmp_path: Path) -> None:
+    out, key = tmp_path / "x.forge.zip", tmp_path / "key.pem"
+    assert "forge sign" in forge("bundle", made_run, "-o", out)
+    forge("sign", "--new-key", key)
+    signed = data("sign", out, "--key", key)
+    text = forge("verify", out, "--key", f"{key}.pub")
+    assert signed["key"][:16] in text
+    assert f"verified  {out}" in text
+    assert "by whom it was made is not known" in forge("verify", out)
+
+
+def test_a_changed_bundle_has_the_exit_code_1_and_its_fault_named(made_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.forge.zip"
+    forge("bundle", made_run, "-o", out)
+    out.write_bytes(out.read_bytes().replace(b"REFUTED", b"PROVEDD", 1))
+    done = CliRunner().invoke(app, ["verify", str(out), "--json"])
+    assert done.exit_code == 1
+    found = json.loads(done.output)
+    assert not found["ok"]
+    assert found["checks"][0]["name"] == "archive"
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["verify", str(tmp_path / "none.zip")])
+    assert done.exit_code == 1
+    assert "there is no bundle" in done.output
+
+
+def test_a_candidate_is_shown_with_its_verdicts_source_and_graph(made_run: Path) -> None:
+    text = forge("show", 3, "--run", made_run)
+    assert "refuted" in text
+    assert "credit of agent 1 = -1" in text
+    assert "torch.tensor([[1.0, -1.0]])" in text
+    assert "mul.Tensor" in text
+    assert data("show", 2, "--run", made_run)["rejection"]["code"]
+    assert "has no candidate 9; it has 1, 2, 3" in refused(InputError, "show", 9, "--run", made_run)
+
+
+def test_what_show_writes_repeats_the_counterexample(made_run: Path, tmp_path: Path) -> None:
+    shown = data("show", 3, "--run", made_run)
+    found = next(v["counterexample"] for v in shown["verdicts"] if v["property"] == "monotone")
+    assert found["command"].startswith(f"forge show 3 --run {made_run} --write . && forge vet candidate-3.py ")
+    forge("show", 3, "--run", made_run, "--write", tmp_path)
+    command = [*found["command"].split(" && ")[1].split()[1:]]
+    command[1], command[-1] = str(tmp_path / command[1]), str(tmp_path / command[-1])
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 1
+    assert "REFUTED" in done.output
+
+
+def test_two_candidates_are_compared(made_run: Path) -> None:
+    found = data("diff", 1, 5, "--run", made_run)
+    assert {line["kind"] for line in found["source"]} == {"place", "same", "gone", "new"}
+    assert any("_softmax" in line["text"] for line in found["graph"] if line["kind"] == "new")
+    text = forge("diff", f"{made_run}:1", f"{made_run}:3")
+    assert "monotone  PROVED → REFUTED" in text
+    assert "source  the same" in forge("diff", made_run, made_run)
+
+
+def test_runs_are_listed_and_a_damaged_one_does_not_hide_the_others(made_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(made_run, tmp_path / "good")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "run.db").write_bytes(b"nothing" * 200)
+    lines = {run["name"]: run for run in data("runs", tmp_path)["runs"]}
+    assert lines["good"]["status"] == "finished"
+    assert lines["good"]["winner"] in (1, 5)
+    assert lines["bad"]["status"] == "damaged"
+    assert "matrix-climbing" in forge("runs", tmp_path)
+    assert "no run in" in forge("runs", tmp_path / "none")
