@@ -17,6 +17,17 @@ from guest.trace import Params, trace
 
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "Storage size calculation overflowed", "numel overflow")
 """How torch says it; all of it are plain RuntimeErrors."""
+_SHAPES = (
+    "must match the size of tensor",
+    "Dimension out of range",
+    "is invalid for input of size",
+    "shapes cannot be multiplied",
+    "Sizes of tensors must match",
+    "stack expects each tensor to be equal size",
+    "must be broadcastable",
+    "expanded size of the tensor",
+)
+"""How torch says that sizes do not fit."""
 
 Inputs = tuple[torch.Tensor, torch.Tensor]
 
@@ -46,6 +57,9 @@ def examine(request: dict[str, Any]) -> dict[str, Any]:
         if any(sign in text for sign in _OUT_OF_MEMORY):
             text = "out of memory; a credit function needs far less"
             return _rejected("limit", "memory-limit", text, line_of(fault))
+        if any(sign in text for sign in _SHAPES):
+            sizes = f"local_q is [B, {request['n_agents']}] and state [B, {request['state_size']}], for any B"
+            return _rejected("run", "shape", f"{text}; {sizes}", line_of(fault))
         return _rejected("run", "exception", text, line_of(fault))
 
 
