@@ -16,12 +16,12 @@ CATEGORIES = list(dict.fromkeys(attack.category for attack in ATTACKS))
 def outcomes(short_profile, watch) -> dict[str, Outcome]:
     """Two workers, since half of an attack is waiting for a fork."""
 
-    def shoot(attacks: tuple[Attack, ...]) -> list[Outcome]:
-        with Range("local", short_profile) as target:
-            return [run_attack(attack, target, watch) for attack in attacks]
+    def shoot(target: Range, attacks: tuple[Attack, ...]) -> list[Outcome]:
+        return [run_attack(attack, target, watch) for attack in attacks]
 
-    with ThreadPoolExecutor(2) as pool:
-        halves = pool.map(shoot, (ATTACKS[::2], ATTACKS[1::2]))
+    with Range("local", short_profile) as one, Range("local", short_profile) as two, ThreadPoolExecutor(2) as pool:
+        watch.begin(others=1)
+        halves = pool.map(shoot, (one, two), (ATTACKS[::2], ATTACKS[1::2]))
         return {outcome.id: outcome for half in halves for outcome in half}
 
 

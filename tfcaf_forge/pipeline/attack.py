@@ -205,6 +205,7 @@ def run_attack(attack: Attack, target: Range, watch: Watch) -> Outcome:
     begin = time.perf_counter()
     try:
         body, fate = target.shoot(attack.source)
+        late = time.perf_counter() - begin > target.profile.limits.wall_seconds + _GRACE_SECONDS
         told = receive(body, fate, CONTRACT, target.probes)
     except SandboxError as fault:
         return _outcome(attack, "crash", begin, detail=str(fault))
@@ -212,7 +213,7 @@ def run_attack(attack: Attack, target: Range, watch: Watch) -> Outcome:
     seen = "; ".join((*watch.leaked(body + text), *watch.appeared()))
     if seen:
         return _outcome(attack, "leak", begin, told, detail=seen)
-    if time.perf_counter() - begin > target.profile.limits.wall_seconds + _GRACE_SECONDS:
+    if late:
         return _outcome(attack, "hang", begin, told)
     if isinstance(told, Rejection):
         return _outcome(attack, "stopped", begin, told)

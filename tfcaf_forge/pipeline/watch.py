@@ -47,10 +47,14 @@ class Watch:
         """Where the socket listens."""
         return int(self._listener.getsockname()[1])
 
-    def begin(self) -> None:
-        """What is there now belongs there."""
+    def begin(self, *, others: int = 0) -> None:
+        """What is there now belongs there.
+
+        Args:
+            others: candidates that other workers may be running at any time.
+        """
         self._traps = frozenset(path for path in TRAPS if path.exists())
-        self._processes = len(descendants(os.getpid()))
+        self._processes = len(descendants(os.getpid())) + others
 
     def leaked(self, data: bytes) -> Iterator[str]:
         """Which secrets stand in the bytes, plainly, reversed, in hexadecimal or in base64."""
