@@ -41,7 +41,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def forge(tmp_path: Path, home: Path) -> Forge:
     def run(*arguments: object, cwd: Path = tmp_path) -> Done:
         command = [sys.executable, "-m", "tfcaf_forge", *map(str, arguments)]
-        done = subprocess.run(command, cwd=cwd, env=environment(home), capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(
+            command, cwd=cwd, env=environment(home), capture_output=True, text=True, check=False, timeout=300
+        )
         return Done(done.returncode, done.stdout, done.stderr)
 
     return run

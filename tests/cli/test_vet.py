@@ -109,7 +109,11 @@ def test_a_broken_property_is_refuted_with_a_counterexample(vet, body: str, brok
 
 
 def test_a_counterexample_is_found_again_by_its_case(vet, forge: Forge, tmp_path: Path) -> None:
-    case = next(v for v in vet(f"{HEAD}    return -local_q.sum(dim=1, keepdim=True)\n").data["evidence"]["verdicts"] if v["property"] == "monotone")["counterexample"]["case"]
+    case = next(
+        v
+        for v in vet(f"{HEAD}    return -local_q.sum(dim=1, keepdim=True)\n").data["evidence"]["verdicts"]
+        if v["property"] == "monotone"
+    )["counterexample"]["case"]
     done = forge("vet", tmp_path / "mine.py", "--task", TASK, "--only", "monotone", "--case", case)
     assert done.code == 1
     assert "credit of agent" in done.out

@@ -13,7 +13,9 @@ TASK = "matrix-climbing"
 
 @pytest.fixture
 def made(forge: Forge) -> Done:
-    return forge("synthesize", "--task", TASK, "--rounds", 1, "--candidates", 3, "--episodes", 60, "--out", "run", "--json")
+    return forge(
+        "synthesize", "--task", TASK, "--rounds", 1, "--candidates", 3, "--episodes", 60, "--out", "run", "--json"
+    )
 
 
 def test_the_way_from_a_task_to_trained_agents(forge: Forge, made: Done, tmp_path: Path) -> None:
@@ -25,7 +27,7 @@ def test_the_way_from_a_task_to_trained_agents(forge: Forge, made: Done, tmp_pat
     assert again.code == 0
     assert "3 of 3 candidates are on the disk already" in again.out
     assert "\x1b" not in again.out
-    assert f"next      forge train --task {TASK} --mixer run/kernel.safetensors" in again.out
+    assert f"train --task {TASK} --mixer run/kernel.safetensors" in again.out
 
     exported = forge("export", "run", "--out", "k.safetensors", "--json")
     assert exported.data["sha256"] == made.data["kernel_sha256"]

@@ -18,7 +18,37 @@ def const(dtype: str, shape: tuple[int, ...], *values: float) -> Node:
     return Node("const", (Data(dtype, shape, values),))
 
 
-_UNARY = ["abs", "exp", "expm1", "sigmoid", "tanh", "relu", "sin", "cos", "atan", "erf", "silu", "sinh", "cosh", "tan", "neg", "clone", "alias", "lift_fresh", "lift_fresh_copy", "detach", "sign", "sgn", "floor", "ceil", "round", "trunc", "isnan", "isinf", "gelu"]
+_UNARY = [
+    "abs",
+    "exp",
+    "expm1",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "sin",
+    "cos",
+    "atan",
+    "erf",
+    "silu",
+    "sinh",
+    "cosh",
+    "tan",
+    "neg",
+    "clone",
+    "alias",
+    "lift_fresh",
+    "lift_fresh_copy",
+    "detach",
+    "sign",
+    "sgn",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "isnan",
+    "isinf",
+    "gelu",
+]
 _POSITIVE_ONLY = ["log", "log1p", "log2", "log10", "sqrt", "rsqrt", "reciprocal"]
 _FLOAT_PAIRS = ["maximum", "minimum", "atan2", "fmax", "fmin", "remainder.Tensor", "fmod.Tensor", "pow.Tensor_Tensor"]
 _COMPARE = ["eq", "ne", "lt", "le", "gt", "ge"]

@@ -84,7 +84,9 @@ def test_a_run_that_is_killed_resumes_and_has_every_candidate_once(tmp_path: Pat
     folder = tmp_path / "killed"
     command = [sys.executable, "-m", "tfcaf_forge", "synthesize", *SMALL, "--out", str(folder), "--json"]
     for proposals in (1, 3):
-        process = subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         _wait_for(folder, proposals, process)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()

@@ -132,7 +132,9 @@ def test_starvation_and_distance_are_shares_of_rows_and_of_credit() -> None:
 
 def test_data_without_any_reward_cannot_rank_and_says_so(task: TaskSpec, tmp_path: Path) -> None:
     batch = world(task)
-    flat = EpisodeBatch(**{**batch.arrays(), "reward": np.zeros_like(batch.reward), "agent_reward": np.zeros_like(batch.agent_reward)})
+    flat = EpisodeBatch(
+        **{**batch.arrays(), "reward": np.zeros_like(batch.reward), "agent_reward": np.zeros_like(batch.agent_reward)}
+    )
     data = write_dataset(tmp_path / "flat", task, flat, seed=0)
     with pytest.raises(DatasetError, match="every return is 0"):
         Ranker(data, task, seed=0)

@@ -116,4 +116,3 @@ def _row(name: str, outcomes: Sequence[Outcome]) -> dict[str, str]:
 def _failures(outcomes: Sequence[Outcome]) -> str:
     names = {"escape": "escapes", "leak": "leaks", "hang": "hangs", "crash": "crashes"}
     return ", ".join(f"{sum(o.fate == fate for o in outcomes)} {plural}" for fate, plural in names.items())
-

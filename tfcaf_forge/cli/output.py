@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on std
 SeedOption = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
 SandboxOption = Annotated[str, typer.Option("--sandbox", help="Where candidates run: local, docker or gvisor.")]
 LimitsOption = Annotated[str, typer.Option("--limits", help="Sandbox profile: default, strict, or a .toml file.")]
+RequireOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--require-layers", help="Run nothing without this layer of the sandbox (or: all); may stand several times."
+    ),
+]
 ProfileOption = Annotated[str, typer.Option("--profile", help="How hard to test: fast, search or audit.")]
 ReplayOption = Annotated[Path | None, typer.Option("--replay", help="A dataset made by `forge collect`.")]
 
@@ -161,6 +168,16 @@ def fail(fault: ForgeError, *, as_json: bool) -> int:
 def wants_json(argv: Sequence[str]) -> bool:
     """Whether `--json` stands on the command line."""
     return "--json" in argv
+
+
+def program() -> str:
+    """How the user can call this program: `forge` where the shell finds it, else the path beside this interpreter."""
+    own = Path(sys.executable).with_name("forge")
+    found = shutil.which("forge")
+    if found is not None and Path(found).resolve() == own.resolve():
+        return "forge"
+    inside = own.is_relative_to(Path.cwd())
+    return str(own.relative_to(Path.cwd()) if inside else own) if own.is_file() else "forge"
 
 
 def seconds_text(seconds: float) -> str:

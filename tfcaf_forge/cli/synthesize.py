@@ -16,12 +16,14 @@ from tfcaf_forge.cli.output import (
     LimitsOption,
     ProfileOption,
     ReplayOption,
+    RequireOption,
     SandboxOption,
     SeedOption,
     TaskOption,
     Ticker,
     print_facts,
     print_json,
+    program,
     seconds_text,
     size_text,
     stdout,
@@ -72,6 +74,7 @@ def synthesize(
     profile: ProfileOption = "fast",
     sandbox: SandboxOption = "local",
     limits: LimitsOption = "default",
+    require_layers: RequireOption = None,
     as_json: JsonOption = False,
     model: asking.ModelOption = None,
     evaluator_model: asking.EvaluatorOption = None,
@@ -161,6 +164,7 @@ def synthesize(
         profile=profile,
         backend=sandbox,
         limits=limits,
+        require=require_layers or (),
     )
     raise typer.Exit(PASSED if result.winner is not None else REFUSED)
 
@@ -301,7 +305,8 @@ class _Show:
         self._rows.append(row)
         if not self._json:
             self._table.row(row)
-        self._ticker.show(f"candidate {len(self._rows) + 1} of {self._total}")
+        if len(self._rows) < self._total:
+            self._ticker.show(f"candidate {len(self._rows) + 1} of {self._total}")
 
     def end(self, result: Synthesis) -> None:
         """The winner, its verdicts, the files, and what to do next."""
@@ -380,7 +385,7 @@ def _ending(result: Synthesis, task: str) -> dict[str, str]:
         "verdicts": ", ".join(verdicts),
         "kernel": f"{kernel}   {size_text(kernel.stat().st_size)}, sha256 {result.kernel_sha256[:12]}…",
         "report": result.report_path,
-        "next": f"forge train --task {task} --mixer {kernel}",
+        "next": f"{program()} train --task {task} --mixer {kernel}",
     }
 
 

@@ -15,6 +15,7 @@ from tfcaf_forge.cli.output import (
     LimitsOption,
     ProfileOption,
     ReplayOption,
+    RequireOption,
     SandboxOption,
     SeedOption,
     TaskOption,
@@ -71,6 +72,7 @@ def vet(
     graph: Annotated[bool, typer.Option("--graph", help="Print the graph that left the sandbox.")] = False,
     sandbox: SandboxOption = "local",
     limits: LimitsOption = "default",
+    require_layers: RequireOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a function in the sandbox, take its graph out, prove and test it."""
@@ -90,6 +92,7 @@ def vet(
         seed=seed,
         backend=sandbox,
         limits=limits,
+        require=require_layers or (),
         states=None if dataset is None else dataset.episodes.transitions().state,
         only=only,
         cases=[store.find(name, spec) for name in case or ()],

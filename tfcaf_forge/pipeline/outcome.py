@@ -47,6 +47,7 @@ class Settings(Plain, frozen=True, kw_only=True):
     profile: str = "fast"
     backend: str = "local"
     limits: str = "default"
+    require: tuple[str, ...] = ()
     asking: Asking | None = None
 
     @property

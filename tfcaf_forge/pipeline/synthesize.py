@@ -67,6 +67,7 @@ def synthesize(
     profile: str = "fast",
     backend: str = "local",
     limits: str = "default",
+    require: Sequence[str] = (),
     notify: Notify | None = None,
     brake: Brake | None = None,
 ) -> Synthesis:
@@ -86,6 +87,7 @@ def synthesize(
         replay: a dataset to rank on in place of a new one.
         profile: trial profile: `fast`, `search` or `audit`.
         backend, limits: the sandbox's backend and profile.
+        require: layers of the sandbox without which nothing runs, besides those of the profile; `all` for every one.
         notify: told what happens as it happens.
         brake: ends the run early, but in order, when it is pulled.
 
@@ -114,6 +116,7 @@ def synthesize(
         profile=profile,
         backend=backend,
         limits=limits,
+        require=tuple(require),
         asking=None if models is None else models.asking,
     )
     folder = out or Path("runs") / default_name(spec, seed, models)
@@ -146,7 +149,9 @@ class _Run:
 
     def go(self) -> Synthesis:
         """Run the loop to its end and write kernel and report."""
-        with Sandbox(self._settings.backend, load_profile(self._settings.limits)) as sandbox:
+        with Sandbox(
+            self._settings.backend, load_profile(self._settings.limits), require=self._settings.require
+        ) as sandbox:
             ranker, examiner = self._begin(sandbox)
             for place in range(self._total):
                 self._notify(self._candidate(place, examiner, ranker))
@@ -163,7 +168,9 @@ class _Run:
                 raise KeyboardInterrupt
             if not self._proposals:
                 raise ModelError(f"no candidate was proposed: {self._ended.detail}")
-            with Sandbox(self._settings.backend, load_profile(self._settings.limits)) as sandbox:
+            with Sandbox(
+                self._settings.backend, load_profile(self._settings.limits), require=self._settings.require
+            ) as sandbox:
                 ranker, examiner = self._begin(sandbox)
                 fingerprints = Fingerprints(self._task, ranker.states, self._settings.seed)
                 for turn in range(self._settings.rounds):

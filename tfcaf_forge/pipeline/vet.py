@@ -123,6 +123,7 @@ def vet(
     properties: Sequence[Path | Property] = (),
     stored: Path | None = None,
     observe: Path | None = None,
+    require: Sequence[str] = (),
     sandbox: Sandbox | None = None,
 ) -> Vetted:
     """Run a function in the sandbox, prove and test its graph.
@@ -139,6 +140,7 @@ def vet(
         properties: files of your own properties (see `evidence.own`; they run with your rights), or what they hold.
         stored: a folder of counterexamples: those of this task are tried first, and new ones are added.
         observe: a folder for a record of every case that is tried, as JSON lines.
+        require: layers of the sandbox without which nothing runs, besides those of the profile; `all` for every one.
         sandbox: one that is already open, to use in place of a new one.
 
     Raises:
@@ -154,7 +156,11 @@ def vet(
         return Vetted(proposal=None, rejection=proposal)
     store = None if stored is None else CaseStore(stored)
     earlier = {} if store is None else store.earlier(spec)
-    with nullcontext(sandbox) if sandbox is not None else Sandbox(backend, load_profile(limits)) as opened:
+    with (
+        nullcontext(sandbox)
+        if sandbox is not None
+        else Sandbox(backend, load_profile(limits), require=require) as opened
+    ):
         examiner = Examiner(spec, opened, profile, seed, states, own, observe, earlier)
         found = _vet(proposal, examiner, only, cases)
     if store is not None and found.evidence is not None:
