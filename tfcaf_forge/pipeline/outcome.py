@@ -32,7 +32,7 @@ class Settings(Plain, frozen=True, kw_only=True):
         episodes: of the replay dataset that the run collects.
         replay: digest of a dataset that the user gave; empty if the run collects its own.
         profile: trial profile.
-        backend, limits: the sandbox's backend and profile.
+        backend, limits, require: the sandbox's backend and profile, and layers without which nothing runs.
         asking: how models are asked; None for a coder that is none.
     """
 
