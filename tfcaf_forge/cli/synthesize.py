@@ -194,6 +194,7 @@ def _again(run: Path, out: Path | None, *, as_json: bool) -> int:
     models, recording = asking.recalled(run)
     kept = ("seed", "rounds", "candidates", "episodes", "profile", "backend", "limits")
     settings: dict[str, Any] = {name: recording.settings[name] for name in kept}
+    settings["require"] = tuple(recording.settings.get("require", ()))
     if recording.settings["replay"]:
         settings["replay"] = run / "replay"
     result = _run(recorded_task(run), models, as_json=as_json, out=folder, **settings)

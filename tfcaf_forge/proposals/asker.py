@@ -144,7 +144,11 @@ class Asker:
         return last
 
     def _why(self) -> str:
-        parts = [f"{line.model.name} at {line.model.endpoint}: {line.given_up.code}: {line.given_up.message}" for line in self._lines if line.given_up is not None]
+        parts = [
+            f"{line.model.name} at {line.model.endpoint}: {line.given_up.code}: {line.given_up.message}"
+            for line in self._lines
+            if line.given_up is not None
+        ]
         return f"no model answers any more ({'; '.join(parts)})"
 
     async def _attempts(self, line: _Line, question: Question) -> Answered:
