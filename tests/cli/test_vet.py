@@ -82,12 +82,11 @@ def test_a_file_of_5_megabytes_is_rejected_at_once(vet) -> None:
 
 
 def test_an_endless_computation_is_killed_in_its_time_limit(vet) -> None:
-    spin = f"{HEAD}    x = 1\n" + "".join(f"    {'    ' * i}for i{i} in range(40):\n" for i in range(3))
-    spin += "                    x = (torch.ones(600, 600) @ torch.ones(600, 600)).shape[0]\n    return local_q.sum(dim=1, keepdim=True)\n"
+    spin = "    x = torch.ones(1900, 1900)\n    for i in range(1000):\n        x = x @ x\n    return local_q.sum(dim=1, keepdim=True)\n"
     begin = time.monotonic()
-    done = vet(spin.replace("                    x", "                x"), "--limits", "strict")
+    done = vet(HEAD + spin, "--limits", "strict")
     assert done.code == 1
-    assert done.data["rejection"]["code"] in {"time-limit", "too-many-nodes"}
+    assert done.data["rejection"]["code"] == "time-limit"
     assert time.monotonic() - begin < 60
 
 
