@@ -110,6 +110,8 @@ def _collect(pid: int, source: int, host: int, deadline: float) -> tuple[bytes, 
                     poll.unregister(source)  # what follows a whole frame is nobody's; the process may still be ending
                     open_ = False
             elif process in events or (process is None and _gone(pid)):
+                if open_ and select.select([source], [], [], 0)[0]:
+                    continue  # it wrote after the look at the pipe and ended before the look at the process
                 return body[wire.HEADER.size : _wanted(body)], False
         return b"", True
     finally:
