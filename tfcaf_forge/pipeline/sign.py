@@ -7,9 +7,13 @@ the run's test result. Any DSSE tool can check the envelope; `forge verify` also
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -163,8 +167,11 @@ class _Library:
 
     def __init__(self) -> None:
         """Import them."""
-        from securesystemslib.dsse import Envelope
-        from securesystemslib.signer import CryptoSigner  # pyright: ignore[reportPrivateImportUsage] - its README's own way
+        with _without("boto3"):
+            from securesystemslib.dsse import Envelope
+            from securesystemslib.signer import (
+                CryptoSigner,  # pyright: ignore[reportPrivateImportUsage] - its README's own way
+            )
 
         self.Envelope, self.CryptoSigner = Envelope, CryptoSigner
 
@@ -195,6 +202,23 @@ class _Library:
             return bool(envelope.verify([key], 1))
         except (VerificationError, ValueError):
             return False
+
+
+@contextmanager
+def _without(package: str) -> Generator[None]:
+    """Import as if a package were not installed.
+
+    securesystemslib takes boto3 for keys in a cloud where it finds it, and importing that opens a socket to try IPv6.
+    What verifies offline opens none.
+    """
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = cast("ModuleType", None)
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 def _library() -> _Library:
