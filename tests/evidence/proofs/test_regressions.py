@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tfcaf_forge.evidence.proofs import prove
 from tfcaf_forge.evidence.proofs.domains import raw
-from tfcaf_forge.graph.opgraph import Data, Node, OpGraph, Ref, Special
+from tfcaf_forge.graph.opgraph import BatchDim, Data, Node, OpGraph, Ref, Special
 from tfcaf_forge.graph.verify import verify
 
+from .conftest import task_named
 from .soundness import abstract, check
 
 Q, S = Ref(0), Ref(1)
@@ -75,3 +77,17 @@ def test_a_corner_once_missed_is_foreseen(name):
             run, found = abstract(graph, types, box, raw(state.astype(float), state.astype(float), False, True))
             with np.errstate(all="ignore"):
                 check(graph, run, found, local_q, state)
+
+
+def test_a_value_whose_history_is_rewritten_has_no_proved_credit():
+    """`lift_fresh` returns its argument and makes itself its origin: autograd then misses `view` below."""
+    nodes = (
+        Node("view", (Q, (BatchDim(1), 2, 1))),
+        Node("lift_fresh", (Q,)),
+        Node("sum.dim_IntList", (Ref(2), (1,), False, None)),
+        Node("sum.dim_IntList", (Ref(3), (1,), True, None)),
+        Node("add.Tensor", (Ref(4), Ref(5), 1)),
+    )
+    graph = OpGraph(2, 14, nodes, Ref(6))
+    proofs = prove(graph, verify(graph), task_named())
+    assert {name for name in ("monotone", "finite-gradient", "credit-sum") if proofs[name].status == "PROVED"} == set()

@@ -24,8 +24,10 @@ _JUMPS = ("detach", "div.Tensor_mode", "remainder.Scalar", "remainder.Tensor", "
 _KINKED_INDEX = ("max.dim", "min.dim", "sort", "topk")
 
 
-_NO_DERIVATIVE = ("floor_divide", "copy")
-"""Operations of which autograd raises when it is asked for a gradient through them."""
+_NO_DERIVATIVE = ("floor_divide", "copy", "lift_fresh")
+"""Operations of which autograd raises when it is asked for a gradient through them; and one that hands its argument
+back with a new history, so that a gradient in it forgets what was computed from it before.
+"""
 _FLAT = ("floor", "ceil", "round", "trunc", "sign", "sgn")
 """Steps, through which autograd passes a zero (and zero times an infinity further back is a NaN)."""
 
@@ -71,7 +73,7 @@ def _index_of(graph: OpGraph, ref: Ref) -> bool:
 def credit(run: Run, smooth: list[bool], deadline: float = INF) -> tuple[Val, int | None]:
     """The credit, [cells, N], and the first node on the way back that lost its sign or its finiteness.
 
-    Unknown altogether where autograd would raise.
+    Unknown altogether where autograd would raise, or would not see all of the graph.
 
     Raises:
         OutOfTimeError: past the deadline.

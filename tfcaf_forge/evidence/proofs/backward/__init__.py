@@ -17,6 +17,7 @@ WITHOUT_RULE: frozenset[str] = frozenset(
         "atan2",  # nobody mixes by angles of Q-values
         "copy",  # autograd has none either
         "cumprod",
+        "lift_fresh",  # hands back its argument with another history; the canonical form has none
         "prod.dim_int",
         "remainder.Tensor",
         "fmod.Tensor",

@@ -130,7 +130,7 @@ def placed(back: Back) -> Parts:
 
 
 RULES: dict[str, BackRule] = {
-    **dict.fromkeys(("clone", "alias", "lift_fresh", "lift_fresh_copy", "_to_copy"), same),
+    **dict.fromkeys(("clone", "alias", "lift_fresh_copy", "_to_copy"), same),
     **dict.fromkeys(
         (
             "view", "_unsafe_view", "unsqueeze", "squeeze", "squeeze.dim", "squeeze.dims", "permute", "transpose.int",
