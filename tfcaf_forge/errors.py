@@ -11,6 +11,7 @@ of the user's input, or of the machine::
     ├── GraphError           a graph that breaks the rules of `graph.ops`
     ├── KernelError          a kernel file that was changed, or is none
     ├── SandboxError         the sandbox itself failed: it could not start, or lacks a required layer
+    ├── ModelError           a model cannot be asked: no key, no such model, no answer (`proposals.faults`)
     ├── StoreError           a run folder that is damaged, or in use by another process
     └── MissingExtra         an optional dependency is not installed
 
