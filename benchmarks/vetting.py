@@ -2,7 +2,7 @@
 
     python benchmarks/vetting.py                       # everything; some minutes
     python benchmarks/vetting.py time proofs           # only these parts: time, audit, proofs, mutation
-    python benchmarks/vetting.py mutation --replay DIR # with the ranking on a dataset of lbf-8x8-2p-2f-coop
+    python benchmarks/vetting.py mutation --replay DIR # with the ranking on replayed episodes
 
 Times are wall-clock on one thread. `warm` is the second and later calls in one process with an open sandbox: what each
 further candidate of a run costs; the processor time beside it is this process' own. `cold` is a new process.
@@ -11,6 +11,7 @@ further candidate of a run costs; the processor time beside it is this process' 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -129,7 +130,7 @@ def traced(sandbox: Sandbox, task: TaskSpec, path: Path) -> OpGraph:
     return found.graph
 
 
-def mutation(sandbox: Sandbox, replay: Path | None, most: int) -> None:
+def mutation(sandbox: Sandbox, replay: list[Path], most: int) -> None:
     """Who notices deliberate faults in five reference functions; survivors are listed."""
     print(
         f"\n{'reference':24} {'mutants':>7}  {'score':>7}  {'refuted':>7}  {'noticed':>7}  {'same':>4}  {'invalid':>7}  seconds"
@@ -139,8 +140,7 @@ def mutation(sandbox: Sandbox, replay: Path | None, most: int) -> None:
         path = GOOD[0].parent / f"{name}.py"
         task = task_of(path)
         own = load_own(ROOT / "examples" / "properties" / f"{task.name.replace('-', '_')}.py")
-        given = replay is not None and task.name == "lbf-8x8-2p-2f-coop"
-        dataset = load_dataset(replay, task) if given and replay else None
+        dataset = next((load_dataset(folder, task) for folder in replay if _task_in(folder) == task.name), None)
         score = adequacy(traced(sandbox, task, path), task, properties=own, dataset=dataset, most=most)
         killed, judged = killed + score.killed, judged + len(score.judged)
         print(
@@ -153,10 +153,16 @@ def mutation(sandbox: Sandbox, replay: Path | None, most: int) -> None:
     print(f"{'all':24} {judged:>7}  {killed / judged:>7.1%}   target ≥ 90 %")
 
 
+def _task_in(folder: Path) -> str:
+    return json.loads((folder / "dataset.json").read_text())["task"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", default=["time", "audit", "proofs", "mutation"])
-    parser.add_argument("--replay", type=Path)
+    parser.add_argument(
+        "--replay", type=Path, action="append", default=[], help="a dataset, for the task that it is of"
+    )
     parser.add_argument("--most", type=int, default=60, help="faults a reference function")
     given = parser.parse_args()
     torch.set_num_threads(1)
