@@ -154,6 +154,11 @@ def leave(wire: socket.socket, request: dict[str, Any]) -> None:
     os._exit(1)
 
 
+def leave_for_good(wire: socket.socket, request: dict[str, Any]) -> None:
+    os.unlink(sys.argv[0])
+    os._exit(1)
+
+
 def no_frame(wire: socket.socket, request: dict[str, Any]) -> None:
     wire.sendall(frame(as_json({"id": request["id"], "fate": "answered"})))
     time.sleep(60)
@@ -185,6 +190,7 @@ CASES: dict[str, Answer] = {
     "one-byte-at-a-time": drip,
     "late": late,
     "exit": leave,
+    "exit-for-good": leave_for_good,
     "two-answers": twice,
     "wrong-id": wrong_id,
     "empty-reply": raw(frame(b"")),
@@ -365,6 +371,8 @@ def run(case: str) -> None:
         wire.sendall(HELLOS[case.removeprefix("hello-")])
         return
     wire.sendall(frame(as_json(HELLO)))
+    if case == "never-reads":
+        time.sleep(60)
     answers = {**CASES, **HARMLESS}
     while True:
         (length,) = struct.unpack(">I", wire.recv(4, socket.MSG_WAITALL) or os._exit(0))

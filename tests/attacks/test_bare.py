@@ -123,7 +123,7 @@ class Sturdy(LocalWorker):
 
     @property
     def spent(self):
-        return self._process.poll() is not None
+        return self._ended()
 
 
 @pytest.fixture(scope="module")

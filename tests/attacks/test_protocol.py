@@ -8,15 +8,19 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from tests.attacks.hostile_guest import CASES, HARMLESS, HELLOS
 from tfcaf_forge.errors import SandboxError
 from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.pipeline.attack import CONTRACT, Range
+from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.records.traced import Traced
 from tfcaf_forge.sandbox.local import LocalWorker
 from tfcaf_forge.sandbox.receive import receive
+from tfcaf_forge.sandbox.sandbox import BACKENDS, Sandbox
 
 HERE = Path(__file__).parent
 SECONDS = 0.5
@@ -78,7 +82,7 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next(ask):
     assert isinstance(ask("honest"), OpGraph)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case not in HARMLESS])
+@pytest.mark.parametrize("case", [case for case in CASES if case not in (*HARMLESS, "exit-for-good")])
 def test_a_fallen_guest_gets_a_rejection_or_a_typed_error(case, ask, recwarn):
     begin = time.monotonic()
     told = ask(case)
@@ -88,6 +92,42 @@ def test_a_fallen_guest_gets_a_rejection_or_a_typed_error(case, ask, recwarn):
     assert (told if isinstance(told, str) else told.message).isprintable()
     assert time.monotonic() - begin < SECONDS + GRACE + 8
     assert not recwarn.list
+
+
+def test_a_guest_that_never_reads_holds_the_host_no_longer_than_its_limit(program, quick):
+    """The request is larger than what the kernel keeps for a socket: sending it would wait for ever."""
+    with LocalWorker(quick, main=program("never-reads")) as fallen:
+        begin = time.monotonic()
+        assert fallen.ask({"source": "x" * 900_000}) == (b"", "time-limit")
+        assert time.monotonic() - begin < SECONDS + GRACE + 8
+        assert fallen.spent
+
+
+def test_a_request_larger_than_the_guest_takes_is_a_typed_error(target):
+    with pytest.raises(SandboxError, match="leave out fields"):
+        target.shoot("x" * (1 << 20))
+
+
+@pytest.fixture
+def box(program, quick, monkeypatch):
+    """A whole sandbox around a fallen guest."""
+    monkeypatch.setitem(BACKENDS, "local", partial(LocalWorker, main=program("any")))
+    with Sandbox(profile=quick) as sandbox:
+        yield lambda case: sandbox.trace(
+            Proposal(id=1, coder="file", source=case), CONTRACT, [(np.ones((3, 2), "f4"), np.ones((3, 12), "f4"))]
+        )
+
+
+def test_a_candidate_that_ends_its_warm_process_twice_is_rejected_and_the_next_one_runs(box):
+    told = box("exit")
+    assert isinstance(told, Rejection)
+    assert (told.stage, told.code) == ("limit", "sandbox-lost")
+    assert isinstance(box("honest"), Traced)
+
+
+def test_a_sandbox_that_does_not_start_again_is_an_error_and_no_fault_of_the_candidate(box):
+    with pytest.raises(SandboxError, match="did not start"):
+        box("exit-for-good")
 
 
 @pytest.mark.parametrize("case", HELLOS)

@@ -21,8 +21,9 @@ from tfcaf_forge.records.traced import Isolation
 from tfcaf_forge.resources import bundled
 from tfcaf_forge.sandbox.profile import Profile, load_profile
 from tfcaf_forge.sandbox.receive import Contract, receive
-from tfcaf_forge.sandbox.sandbox import BACKENDS, Worker, check_required
+from tfcaf_forge.sandbox.sandbox import BACKENDS, check_required
 from tfcaf_forge.sandbox.wire import FloatArray, op_table, probe
+from tfcaf_forge.sandbox.worker import Worker
 
 Fate = Literal["stopped", "shipped", "escape", "leak", "hang", "crash"]
 """`shipped`: harmless, and the graph is what ships. The last four are failures of the sandbox."""

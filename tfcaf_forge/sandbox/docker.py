@@ -24,9 +24,9 @@ from tfcaf_forge.sandbox.docker_image import TAG, Image, find
 from tfcaf_forge.sandbox.docker_owner import RUN, Owner
 from tfcaf_forge.sandbox.docker_stream import DockerStream
 from tfcaf_forge.sandbox.docker_walls import Probed, judge
-from tfcaf_forge.sandbox.local import SHAKING, Hello, Reply
 from tfcaf_forge.sandbox.profile import Profile
 from tfcaf_forge.sandbox.wire import WireError, decode, encode
+from tfcaf_forge.sandbox.worker import SHAKING, Hello, Reply, WorkerLost
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -90,15 +90,17 @@ class DockerWorker:
             The bytes that its process wrote, and how it ended (`answered`, `time-limit`, `died:SIGNAL`).
 
         Raises:
-            SandboxError: the container or the engine is gone; the candidate may be tried again in a new one.
+            WorkerLost: the container is gone; the candidate may be tried again in a new one.
+            EngineGone: the engine is gone, and did not come back.
+            SandboxError: the request is too large to be sent.
         """
         if not self._open:
-            raise SandboxError("the sandbox's container is closed; it is started anew")
+            raise WorkerLost("the sandbox's container is closed; it is started anew")
         self._served += 1
-        message = {**request, "id": self._served, "limits": msgspec.to_builtins(self._profile.limits)}
+        frame = encode({**request, "id": self._served, "limits": msgspec.to_builtins(self._profile.limits)})
         deadline = time.monotonic() + self._profile.limits.wall_seconds + _GRACE_SECONDS
         try:
-            self._stream.send(encode(message), deadline)
+            self._stream.send(frame, deadline)
             reply = msgspec.convert(decode(self._stream.frame(deadline)), Reply)
             if reply.id != self._served:
                 raise WireError(f"answer {reply.id} to question {self._served}")
@@ -199,7 +201,8 @@ class DockerWorker:
         """How the candidate ended, where its container ended with it.
 
         Raises:
-            SandboxError: somebody else ended the container, or the engine is gone.
+            WorkerLost: the container ended, and not for its memory: by the candidate, or by somebody else.
+            EngineGone: the engine is gone, and did not come back.
         """
         ended = self._state()
         self.close()
@@ -208,8 +211,8 @@ class DockerWorker:
         if not ended.known:
             if not answers(self._client, _RESTART_SECONDS):
                 raise EngineGone("the Docker engine went away; start it (systemctl start docker) and resume the run")
-            raise SandboxError("the sandbox's container was removed, or its engine restarted; it is started anew")
-        raise SandboxError(f"the sandbox's container ended (status {ended.code}, {fault}); it is started anew")
+            raise WorkerLost("the sandbox's container was removed, or its engine restarted; it is started anew")
+        raise WorkerLost(f"the sandbox's container ended (status {ended.code}, {fault}); it is started anew")
 
     def _state(self) -> Ended:
         try:

@@ -74,7 +74,10 @@ def faults(doing: str) -> Generator[None]:
     Raises:
         ImageMissing, EngineGone, SandboxError: with a remedy.
     """
+    from http.client import HTTPException
+
     from docker.errors import APIError, DockerException, ImageNotFound
+    from urllib3.exceptions import HTTPError
 
     try:
         yield
@@ -82,7 +85,7 @@ def faults(doing: str) -> Generator[None]:
         raise ImageMissing(f"there is no image {_reason(fault)}; build it with: forge sandbox build") from None
     except APIError as fault:
         raise SandboxError(f"the Docker engine failed {doing}: {_advised(_reason(fault))}") from None
-    except (DockerException, OSError) as fault:
+    except (DockerException, HTTPException, HTTPError, OSError) as fault:  # a stream that breaks is none of docker-py's
         raise EngineGone(f"the Docker engine does not answer while {doing} ({_reason(fault)}); {_START}") from None
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tfcaf_forge.errors import SandboxError
 from tfcaf_forge.records.base import Plain, Record
-from tfcaf_forge.sandbox.local import Hello, LocalWorker
+from tfcaf_forge.sandbox.local import LocalWorker
 from tfcaf_forge.sandbox.profile import Profile, load_profile
-from tfcaf_forge.sandbox.sandbox import BACKENDS, Worker
+from tfcaf_forge.sandbox.sandbox import BACKENDS
+from tfcaf_forge.sandbox.worker import Hello, Worker
 
 STOPS = {
     "screen": "source that is not plain tensor arithmetic",

@@ -23,47 +23,16 @@ from typing import Any, Self
 import msgspec
 
 from tfcaf_forge.errors import SandboxError
-from tfcaf_forge.records.base import Plain
 from tfcaf_forge.records.traced import Isolation
 from tfcaf_forge.resources import bundled
 from tfcaf_forge.sandbox.profile import Profile
 from tfcaf_forge.sandbox.wire import HEADER, MAX_FRAME, WireError, decode, encode
+from tfcaf_forge.sandbox.worker import SHAKING, Hello, Reply, WorkerLost
 
 _GRACE_SECONDS = 2.0
 """How much longer than the warm process the host waits before it kills all of it."""
 _HALF = 8
-SHAKING = frozenset(
-    f"died:{int(number)}"
-    for number in (signal.SIGSEGV, signal.SIGSYS, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
-)
-"""A candidate that ended so came close to native code; the next one gets a new warm process."""
 _NEEDED = ("torch", "RestrictedPython")
-
-
-class Hello(Plain, frozen=True, kw_only=True):
-    """What the warm process says once it is ready.
-
-    Attributes:
-        protocol: version of this conversation.
-        python, torch: versions inside.
-        layers: those that held in its self-test, from the inside out.
-        missing: by layer, why it does not hold and what to do.
-        attempts: by layer and attempt of the self-test, what stopped it.
-    """
-
-    protocol: int
-    python: str
-    torch: str
-    layers: tuple[str, ...]
-    missing: dict[str, str]
-    attempts: dict[str, str] = {}
-
-
-class Reply(Plain, frozen=True, kw_only=True):
-    """How one candidate's process ended, as the warm process saw it."""
-
-    id: int
-    fate: str
 
 
 class LocalWorker:
@@ -100,7 +69,7 @@ class LocalWorker:
     @property
     def spent(self) -> bool:
         """Whether the process should be replaced before the next candidate."""
-        return self._shaken or self._served >= self._profile.worker.renew_after or self._process.poll() is not None
+        return self._shaken or self._served >= self._profile.worker.renew_after or self._ended()
 
     def ask(self, request: dict[str, Any]) -> tuple[bytes, str]:
         """Run one candidate.
@@ -112,13 +81,14 @@ class LocalWorker:
             The bytes that its process wrote, and how it ended (`answered`, `time-limit`, `died:SIGNAL`).
 
         Raises:
-            SandboxError: the warm process itself is gone; the candidate may be tried again in a new one.
+            WorkerLost: the warm process itself is gone; the candidate may be tried again in a new one.
+            SandboxError: the request is too large to be sent.
         """
         self._served += 1
-        message = {**request, "id": self._served, "limits": msgspec.to_builtins(self._profile.limits)}
+        frame = encode({**request, "id": self._served, "limits": msgspec.to_builtins(self._profile.limits)})
         deadline = time.monotonic() + self._profile.limits.wall_seconds + _GRACE_SECONDS
         try:
-            self._socket.sendall(encode(message))
+            self._send(frame, deadline)
             reply = self._reply(deadline)
             self._shaken = reply.fate in SHAKING
             return self._frame(deadline), reply.fate
@@ -127,15 +97,25 @@ class LocalWorker:
             return b"", "time-limit"
         except (OSError, EOFError, WireError, msgspec.ValidationError) as fault:
             self.close()
-            raise SandboxError(f"the sandbox's warm process is gone ({fault}); it is started anew") from None
+            raise WorkerLost(f"the sandbox's warm process is gone ({fault}); it is started anew") from None
 
     def close(self) -> None:
         """Kill the warm process and everything that it started."""
+        if self._process.returncode is not None:
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(10)
         self._socket.close()
+
+    def _ended(self) -> bool:
+        """Whether the process has ended. It is not waited for before `close` has killed its group: until then its
+        number cannot become another process's.
+        """
+        if self._process.returncode is not None:
+            return True
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def __enter__(self) -> Self:
         """The worker itself."""
@@ -174,6 +154,11 @@ class LocalWorker:
         line = (text.strip().splitlines() or [""])[-1]
         return "".join(c if c.isprintable() else "?" for c in line)[:300]
 
+    def _send(self, frame: bytes, deadline: float) -> None:
+        """All of it, or a TimeoutError: a guest that does not read would hold the host for good."""
+        self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+        self._socket.sendall(frame)
+
     def _reply(self, deadline: float) -> Reply:
         reply = msgspec.convert(decode(self._frame(deadline)), Reply)
         if reply.id != self._served:
@@ -206,19 +191,26 @@ def _split(marker: bytes) -> list[str]:
 
 
 def _start(main: Path, options: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    ours, theirs = socket.socketpair()
     sites = [argument for site in _sites() for argument in ("--site", site)]
-    command = [sys.executable, "-I", "-B", str(main), "--fd", str(theirs.fileno()), *sites, *options]
-    process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,  # read only where it does not start; the guest itself closes its end
-        env=_environment(),
-        cwd="/",
-        pass_fds=(theirs.fileno(),),
-        start_new_session=True,
-    )
+    with contextlib.ExitStack() as ends:
+        try:
+            ours, theirs = map(ends.enter_context, socket.socketpair())
+            process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                [sys.executable, "-I", "-B", str(main), "--fd", str(theirs.fileno()), *sites, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,  # read only where it does not start; the guest itself closes its end
+                env=_environment(),
+                cwd="/",
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except OSError as fault:
+            raise SandboxError(
+                f"the sandbox's warm process cannot be started ({fault.strerror}); "
+                "free some memory, processes (ulimit -u) or descriptors (ulimit -n) and repeat the command"
+            ) from None
+        ends.pop_all()
     theirs.close()
     return process, ours
 

@@ -73,10 +73,14 @@ def load_profile(name: str = "default") -> Profile:
 
 
 def _check(profile: Profile, path: Path) -> None:
-    limits = profile.limits
-    if not 0.1 <= limits.wall_seconds <= 600 or limits.cpu_seconds < 1 or limits.memory_bytes < 1 << 26:
-        raise ConfigError(
-            f"{path}: limits out of range; wall_seconds 0.1 to 600, cpu_seconds >= 1, memory_bytes >= 64 MiB"
-        )
-    if profile.worker.renew_after < 1 or profile.worker.start_seconds <= 0:
-        raise ConfigError(f"{path}: renew_after must be at least 1 and start_seconds above 0")
+    limits, worker = profile.limits, profile.worker
+    ranges = {
+        "wall_seconds": (limits.wall_seconds, 0.1, 600),
+        "cpu_seconds": (limits.cpu_seconds, 1, 600),
+        "memory_bytes": (limits.memory_bytes, 1 << 26, 1 << 40),
+        "start_seconds": (worker.start_seconds, 1, 3600),
+        "renew_after": (worker.renew_after, 1, 1_000_000),
+    }
+    for name, (value, least, most) in ranges.items():
+        if not least <= value <= most:
+            raise ConfigError(f"{path}: {name} is {value:g}; it must be between {least} and {most}")

@@ -23,6 +23,9 @@ RELATIVE = 1e-4
 ABSOLUTE = 1e-5
 """Tolerance of eager against graph: both are float32 sums of the same terms, in an order that torch may choose."""
 
+LOST = "lost"
+"""How a candidate ended under which the warm process itself ended, in each of two."""
+
 _STAGES = get_args(Stage)
 _MAX_TEXT = 400
 
@@ -66,7 +69,7 @@ def receive(
 
     Args:
         body: the bytes that the candidate's process wrote.
-        fate: how the process ended, as the warm process saw it: `answered`, `time-limit`, `died:SIGNAL`.
+        fate: how the process ended, as the warm process saw it: `answered`, `time-limit`, `died:SIGNAL`; or `LOST`.
         contract: N and S.
         probes: the inputs that were sent, ([B, N], [B, S]) each.
 
@@ -189,6 +192,9 @@ def _ended(fate: str) -> Rejection:
     if fate == "time-limit":
         text = "it ran past its time limit and was killed; use fewer loop steps"
         return Rejection(stage="limit", code="time-limit", message=text)
+    if fate == LOST:
+        text = "the whole sandbox ended under it, twice, and starts without it: out of memory, or a forbidden operation"
+        return Rejection(stage="limit", code="sandbox-lost", message=text)
     _, _, number = fate.partition(":")
     text = (
         f"its process ended without an answer (status {_printable(number, 8)}): out of memory, or a forbidden operation"

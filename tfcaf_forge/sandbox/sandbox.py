@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Self
 
 import msgspec
 
@@ -17,36 +18,15 @@ from tfcaf_forge.records.traced import Isolation, Traced
 from tfcaf_forge.sandbox.docker import DockerWorker, gvisor
 from tfcaf_forge.sandbox.local import LocalWorker
 from tfcaf_forge.sandbox.profile import Profile, load_profile
-from tfcaf_forge.sandbox.receive import Contract, receive
+from tfcaf_forge.sandbox.receive import LOST, Contract, receive
 from tfcaf_forge.sandbox.wire import FloatArray, op_table, probe
+from tfcaf_forge.sandbox.worker import Worker, WorkerLost
 
 MAX_SOURCE = 16 * 1024
 _TRIES = 2
-"""A warm process that dies under a candidate is replaced, and the candidate tried once more."""
+"""A warm process that ends under a candidate is replaced, and the candidate tried once more."""
 
 Probes = Sequence[tuple[FloatArray, FloatArray]]
-
-
-class Worker(Protocol):
-    """A backend's warm process."""
-
-    @property
-    def isolation(self) -> Isolation:
-        """The layers in force."""
-        ...
-
-    @property
-    def spent(self) -> bool:
-        """Whether it should be replaced."""
-        ...
-
-    def ask(self, request: dict[str, Any]) -> tuple[bytes, str]:
-        """Run one candidate: the bytes that it wrote, and how it ended."""
-        ...
-
-    def close(self) -> None:
-        """End it and everything that it started."""
-        ...
 
 
 BACKENDS: dict[str, Callable[[Profile], Worker]] = {"local": LocalWorker, "docker": DockerWorker, "gvisor": gvisor}
@@ -92,7 +72,7 @@ class Sandbox:
             The verified graph with the layers that were in force, or why there is none.
 
         Raises:
-            SandboxError: the sandbox itself failed twice.
+            SandboxError: the sandbox cannot be started, or the request is too large for it.
         """
         if len(proposal.source.encode("utf-8", "replace")) > MAX_SOURCE:
             text = f"the source is larger than {MAX_SOURCE} bytes; a credit function needs far less"
@@ -136,13 +116,12 @@ class Sandbox:
             "ops": op_table(),
             "probes": [msgspec.to_builtins(probe(local_q, state)) for local_q, state in probes],
         }
-        for attempt in range(_TRIES):
-            try:
-                return self._ready().ask(request)
-            except SandboxError:
-                if attempt == _TRIES - 1:
-                    raise
-        raise AssertionError("unreachable")
+        for _ in range(_TRIES):
+            worker = self._ready()
+            with contextlib.suppress(WorkerLost):
+                return worker.ask(request)
+        self._ready()  # raises where the sandbox does not start without the candidate either: then it is not to blame
+        return b"", LOST
 
     def _ready(self) -> Worker:
         """The worker, replaced where it is spent."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcaf_forge.errors import SandboxError
 from tfcaf_forge.graph.ops import TABLE
 from tfcaf_forge.records.base import Plain
 
@@ -65,8 +66,15 @@ def op_table() -> dict[str, list[str]]:
 
 
 def encode(message: dict[str, Any]) -> bytes:
-    """A message as a frame."""
+    """A message as a frame.
+
+    Raises:
+        SandboxError: it is larger than the guest takes.
+    """
     body = json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
+    if len(body) > MAX_FRAME:
+        text = f"a request of {len(body)} bytes to the sandbox, which takes {MAX_FRAME}"
+        raise SandboxError(f"{text}; the task's state has too many numbers: leave out fields that do not matter")
     return HEADER.pack(len(body)) + body
 
 

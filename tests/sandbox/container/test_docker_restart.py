@@ -22,6 +22,8 @@ import pytest
 
 from tests.sandbox.container.conftest import refused_sockets
 from tfcaf_forge.errors import SandboxError
+from tfcaf_forge.records.proposal import Proposal
+from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.sandbox import docker as backend
 from tfcaf_forge.sandbox.docker import DockerWorker
 from tfcaf_forge.sandbox.docker_clean import GUEST
@@ -30,6 +32,9 @@ from tfcaf_forge.sandbox.docker_image import TAG, guest_digest, sources
 from tfcaf_forge.sandbox.docker_owner import RUN
 from tfcaf_forge.sandbox.docker_walls import _KNOWN
 from tfcaf_forge.sandbox.profile import load_profile
+from tfcaf_forge.sandbox.receive import Contract
+from tfcaf_forge.sandbox.sandbox import Sandbox
+from tfcaf_forge.sandbox.worker import WorkerLost
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, refused_sockets]
 
@@ -52,7 +57,8 @@ send({{"kernel": "x", "pid": 1, "found": {dict.fromkeys(_KNOWN, "")!r}}})
 send({{"protocol": 1, "python": "3", "torch": "2", "layers": [], "missing": {{}}}})
 while True:
     request = json.loads(read(struct.unpack(">I", read(4))[0]))
-    time.sleep(request["nap"])
+    if request.get("source") == "exit": os._exit(1)
+    time.sleep(request.get("nap", 0.0))
     send({{"id": request["id"], "fate": "answered"}})
     send({{"status": "ok"}})
 """
@@ -97,6 +103,13 @@ class Engine:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(60)
             self.process = None
+
+    def kill(self) -> None:
+        """As `kill -9` does: no goodbye, and what it started lives on."""
+        self.process.kill()
+        self.process.wait()
+        (self.folder / "pid").unlink(missing_ok=True)
+        self.process = None
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +194,32 @@ def test_guest_that_never_answers_costs_its_time_limit_and_no_more(own_engine, m
     assert worker.ask({"nap": 50.0}) == (b"", "time-limit")
     assert time.monotonic() - begin < 5
     assert worker.spent
+
+
+def test_candidate_that_ends_its_container_twice_is_rejected(own_engine):
+    work = Proposal(id=1, coder="file", source="exit"), Contract(n_agents=1, state_size=1), []
+    with Sandbox("docker") as box:
+        told = box.trace(*work)
+        assert isinstance(told, Rejection)
+        assert told.code == "sandbox-lost"
+
+
+def test_engine_killed_outright_under_a_candidate_costs_one_container(own_engine):
+    """Killed so, it leaves the container running; the next engine finds it."""
+    worker = DockerWorker(LONG)
+
+    def strike() -> None:
+        own_engine.kill()
+        own_engine.start()
+
+    striker = threading.Timer(0.3, strike)
+    striker.start()
+    with pytest.raises(WorkerLost, match="started anew"):
+        worker.ask({"nap": 50.0})
+    striker.join()
+    with DockerWorker(load_profile()) as fresh:
+        assert fresh.ask({"nap": 0.0})[1] == "answered"
+    client = connect()
+    left = client.api.containers(all=True, filters={"label": RUN})
+    client.close()
+    assert left == []

@@ -113,6 +113,30 @@ def test_a_worker_that_cannot_start_says_how_to_try_it_by_hand(tmp_path: Path) -
         LocalWorker(quick(), main=broken)
 
 
+def test_an_ended_worker_keeps_its_number_until_it_is_closed() -> None:
+    """Else `close` could kill the group of a process that was given the number since."""
+    with LocalWorker(quick()) as worker:
+        pid = worker._process.pid
+        os.kill(pid, signal.SIGKILL)
+        assert gone({pid})
+        assert worker.spent
+        assert Path("/proc", str(pid)).exists()  # a zombie: nobody else can be it
+    assert not Path("/proc", str(pid)).exists()
+    worker.close()
+
+
+def test_a_machine_without_room_for_a_process_is_a_typed_error(ordinary: Callable[[str], Any]) -> None:
+    """As an ordinary user: root is under no limit."""
+    said = ordinary(
+        "import json, resource, numpy; from tfcaf_forge.errors import SandboxError\n"
+        "from sandbox_hosts import quick; from tfcaf_forge.sandbox.local import LocalWorker\n"
+        "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
+        "try:\n    LocalWorker(quick())\n"
+        "except SandboxError as fault:\n    print(json.dumps(str(fault)))\n"
+    )
+    assert "cannot be started (Resource temporarily unavailable); free some memory, processes" in said
+
+
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
 def test_elsewhere_than_on_linux_it_names_docker(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local.sys, "platform", platform)
