@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import select
 import signal
 import socket
@@ -53,7 +54,8 @@ class House:
         own_user: whether the process lives in a user namespace that it made.
         is_init: whether it is the first process of a process table of its own.
         null_fd: `/dev/null`.
-        statm_fd, children_fd: the process's own size and children, from a `/proc` that is gone; -1 without.
+        statm_fd, children_fd, maps_fd: the process's own size, children and memory, from a `/proc` that is gone; -1
+            without.
     """
 
     def __init__(self) -> None:
@@ -62,12 +64,19 @@ class House:
         self.own_user = False
         self.is_init = False
         self.null_fd = os.open(os.devnull, os.O_RDWR)
-        self.statm_fd = self.children_fd = -1
+        self.statm_fd = self.children_fd = self.maps_fd = -1
 
     def mapped_bytes(self) -> int:
         """Address space in use."""
         pages = int(os.pread(self.statm_fd, 200, 0).split()[0])
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def shares_memory(self) -> bool:
+        """Whether a forked process could write to memory that this one, or the next, reads."""
+        text = b""
+        while part := os.pread(self.maps_fd, 1 << 16, len(text)):
+            text += part
+        return re.search(rb"^\S+ .w.s ", text, re.MULTILINE) is not None
 
     def end(self, pid: int) -> Ended:
         """Kill a candidate's process and everything that it may have started, and wait until all of it is gone."""
@@ -110,6 +119,7 @@ def enter(*, walls: bool = True) -> House:
     if walls:
         _build(house)
     house.statm_fd = os.open("/proc/self/statm", os.O_RDONLY)
+    house.maps_fd = os.open("/proc/self/maps", os.O_RDONLY)
     with contextlib.suppress(FileNotFoundError):
         house.children_fd = os.open("/proc/thread-self/children", os.O_RDONLY)
     if walls:

@@ -58,19 +58,23 @@ def examine_layers(
         HostGone: the host hung up.
     """
     found = Findings(missing=dict(house.missing))
-    todo = attempts(planted, segment(), thorough=thorough)
+    own = segment()
+    todo = attempts(planted, own, thorough=thorough)
     outer = (*_STARTED_BY_THE_HOST, *(WALLS if walls else ()))
     standing = [name for name in outer if name not in found.missing]
     _try_together(found, [attempt for attempt in todo if attempt.layer in standing], house, host)
     for name in confine.LAYERS:
-        own = [attempt for attempt in todo if attempt.layer == name]
-        quick = [attempt for attempt in own if not attempt.fatal]
-        for group in (quick, *([attempt] for attempt in own if attempt.fatal)):
+        wanted = [attempt for attempt in todo if attempt.layer == name]
+        quick = [attempt for attempt in wanted if not attempt.fatal]
+        for group in (quick, *([attempt] for attempt in wanted if attempt.fatal)):
             if group and name not in found.missing:
                 _try_together(found, group, house, host)
         if name not in found.missing:
             found.plan = (*found.plan, name)
     _try_deadline(found, house, host)
+    own.close()
+    planted.close()
+    _look_for_shared_memory(found, house)
     inside = [*reversed(confine.LAYERS), _DEADLINE, *reversed(outer)]
     found.held = tuple(name for name in inside if name not in found.missing)
     return found
@@ -102,6 +106,16 @@ def _note(found: Findings, attempt: Attempt, stopped: str | None) -> None:
     found.attempts[f"{attempt.layer}: {attempt.what}"] = stopped or "not stopped"
     if stopped is None:
         found.missing[attempt.layer] = f"it did not stop an attempt to {attempt.what}; {_BUG}"
+
+
+def _look_for_shared_memory(found: Findings, house: House) -> None:
+    """What is mapped shared and writable here is so in every candidate's process: a way from one to the next."""
+    what, layer = "find memory that the next candidate has too", "own-namespaces"
+    shared = house.shares_memory()
+    found.attempts[f"{layer}: {what}"] = "not stopped" if shared else "nothing found"
+    if shared and layer not in found.missing:
+        found.missing[layer] = f"it did not stop an attempt to {what}; {_BUG}"
+        found.plan = tuple(name for name in found.plan if name != layer)
 
 
 def _name_of(fate: str) -> str | None:

@@ -22,10 +22,16 @@ _libc.shmat.restype = ctypes.c_ssize_t
 
 
 class Segment(NamedTuple):
-    """Shared memory: its number, -1 where the kernel gives none, and what stands in it."""
+    """Shared memory: its number, -1 where the kernel gives none, what stands in it, and where it is mapped here."""
 
     number: int
     token: bytes
+    address: int = 0
+
+    def close(self) -> None:
+        """Unmap it. A forked process would have it at the same address, and write there for the next one to read."""
+        if self.address:
+            _libc.shmdt(ctypes.c_void_p(self.address))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +61,10 @@ class Sentinels:
     held: list[socket.socket] = field(default_factory=list[socket.socket])
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and give the shared memory back."""
         for listener in self.held:
             listener.close()
+        self.segment.close()
 
 
 def plant(marker: tuple[bytes, bytes] | None) -> Sentinels:
@@ -103,13 +110,14 @@ def _listen_unix(held: list[socket.socket]) -> str:
 
 
 def segment() -> Segment:
-    """A shared memory segment of this IPC namespace, which goes when this process does."""
+    """A shared memory segment of this IPC namespace, which goes when it is closed."""
     number: int = _libc.shmget(_IPC_PRIVATE, 4096, _IPC_CREATE | 0o666)
-    token = os.urandom(16)
+    token, address = os.urandom(16), 0
     if number >= 0:
-        ctypes.memmove(_libc.shmat(number, None, 0), token, len(token))
+        address = int(_libc.shmat(number, None, 0))
+        ctypes.memmove(address, token, len(token))
         _libc.shmctl(number, _IPC_REMOVE, None)
-    return Segment(number, token)
+    return Segment(number, token, address)
 
 
 def attach(wanted: Segment) -> bool:

@@ -48,7 +48,6 @@ def serve(
     house = enter(walls=walls)
     try:
         found = examine_layers(house, planted, source, walls=walls, thorough=thorough)
-        planted.close()
         os.dup2(house.null_fd, 2)  # what it says from now on is nobody's to hear
         wire.write_frame(sink, _hello(found, _language(house, found, source)))
         _answer(house, found, source, sink, examine)

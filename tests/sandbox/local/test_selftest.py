@@ -66,3 +66,16 @@ def test_the_hosts_marker_is_found_where_memory_was_inherited(ordinary: Callable
         "print(json.dumps([apart, together]))\n"
     )
     assert found == [False, True]
+
+
+def test_memory_that_one_candidate_could_leave_for_the_next_is_found_out(ordinary: Callable[[str], Any]) -> None:
+    """A forked process has it at the same address; no namespace and no system call stands in between."""
+    held, missing, attempts = ordinary(
+        f"{START}\n"
+        "import mmap\n"
+        "shared = mmap.mmap(-1, 4096)\n"
+        f"found = selftest.examine_layers(house.enter(), planted, host)\n{FINISH}"
+    )
+    assert "own-namespaces" not in held
+    assert "find memory that the next candidate has too" in missing["own-namespaces"]
+    assert attempts["own-namespaces: find memory that the next candidate has too"] == "not stopped"
