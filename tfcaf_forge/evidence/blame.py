@@ -10,8 +10,9 @@ from collections.abc import Callable
 import torch
 
 from tfcaf_forge.evidence.case import Case
+from tfcaf_forge.evidence.proofs.rows import first_crossing
+from tfcaf_forge.evidence.proofs.unfold import unfold
 from tfcaf_forge.evidence.subject import FAULTS, Subject
-from tfcaf_forge.graph.batch import first_mixing
 from tfcaf_forge.graph.interpret import Values
 from tfcaf_forge.graph.opgraph import FIRST_NODE, Node, Ref
 from tfcaf_forge.graph.ops import TABLE
@@ -102,8 +103,8 @@ def _factor(subject: Subject, node: Node, turned: Ref, values: list[Values]) -> 
 
 
 def _mixing(subject: Subject, case: Case) -> Node | None:
-    """The first operation that may let rows meet."""
-    index = first_mixing(subject.graph, subject.types)
+    """The first operation that may let rows meet, or that counts them."""
+    index = first_crossing(*unfold(subject.graph, subject.types))
     return None if index is None else subject.graph.nodes[index]
 
 

@@ -44,8 +44,6 @@ class Said:
 def proofs_of(subject: Subject) -> dict[str, Proven]:
     """Statements by property id; what is not named is not known."""
     known = dict(_from_prover(subject))
-    if subject.row_wise and not is_proved(known, "batch-independent"):
-        known["batch-independent"] = Said("PROVED", "no operation lets rows meet")
     if subject.affine and is_proved(known, "monotone") and not is_proved(known, "igm"):
         known["igm"] = Said("PROVED", "follows from monotone: q_tot is affine in the local Q-values")
     return known

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from tfcaf_forge.evidence.case import Case
 from tfcaf_forge.evidence.domain import Domain, domain_of
+from tfcaf_forge.evidence.proofs.rows import first_crossing
+from tfcaf_forge.evidence.proofs.unfold import unfold
 from tfcaf_forge.evidence.spread import QuietProgram
 from tfcaf_forge.graph import codec
 from tfcaf_forge.graph.affine import is_affine
-from tfcaf_forge.graph.batch import Types, is_row_wise
+from tfcaf_forge.graph.batch import Types
 from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.graph.verify import verify
 from tfcaf_forge.records.task_spec import TaskSpec
@@ -66,8 +68,8 @@ class Subject:
 
     @cached_property
     def row_wise(self) -> bool:
-        """Whether row i of Q_tot is proved to be a function of row i of the inputs."""
-        return is_row_wise(self.graph, self.types)
+        """Whether row i of Q_tot is proved to be a function of row i of the inputs, however many rows there are."""
+        return first_crossing(*unfold(self.graph, self.types)) is None
 
     @cached_property
     def digest(self) -> str:

@@ -55,21 +55,6 @@ def fates(graph: OpGraph, types: Types) -> list[Fate]:
     return known
 
 
-def is_row_wise(graph: OpGraph, types: Types) -> bool:
-    """Whether row i of Q_tot is proved to be a function of row i of the inputs alone."""
-    return fates(graph, types)[graph.output.id] in (Rows(0), EVEN)
-
-
-def first_mixing(graph: OpGraph, types: Types) -> int | None:
-    """Index of the first node that may let rows meet on the way to the output; None if there is none."""
-    known = fates(graph, types)
-    needed = {graph.output.id}
-    for index in reversed(range(len(graph.nodes))):
-        if index + 2 in needed:
-            needed.update(ref.id for ref in graph.nodes[index].refs())
-    return next((v - 2 for v in sorted(needed) if known[v] is MIXED), None)
-
-
 @dataclass(frozen=True)
 class _Site:
     """A node with what is known about its arguments."""

@@ -27,6 +27,8 @@ MAX_RANK = 12
 _ROWS = 64
 """What a second batch dimension counts for: in [B, B] every row meets every other."""
 MAX_INT = 1 << 31
+MAX_FLOAT = 3.4028234663852886e38
+"""The largest float32: beyond it some kernels raise and others take infinity."""
 _SLICE_END = (1 << 63) - 1
 """What ATen writes for 'to the end'."""
 _SPECIALS = ("inf", "-inf")
@@ -77,7 +79,8 @@ def _check_node(index: int, node: Node) -> None:
         )
     for param, arg in zip(op.params, node.args, strict=True):
         if not _KINDS[param.kind](arg):
-            raise GraphError("argument", f"node {index}: {node.op} argument {param.name} does not fit", index)
+            what = "is beyond float32; write float('inf') or less" if _too_large(arg) else "does not fit"
+            raise GraphError("argument", f"node {index}: {node.op} argument {param.name} {what}", index)
     if node.line is not None and not 0 <= node.line <= MAX_INT:
         raise GraphError("argument", f"node {index}: source line out of range", index)
     for ref in node.refs():
@@ -137,7 +140,11 @@ def _number(arg: Arg) -> bool:
         return True
     if isinstance(arg, int):
         return abs(arg) <= MAX_INT
-    return isinstance(arg, float) and math.isfinite(arg)
+    return isinstance(arg, float) and abs(arg) <= MAX_FLOAT
+
+
+def _too_large(arg: Arg) -> bool:
+    return isinstance(arg, float) and math.isfinite(arg) and abs(arg) > MAX_FLOAT
 
 
 def _integer(arg: Arg) -> bool:

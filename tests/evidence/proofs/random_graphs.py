@@ -37,6 +37,9 @@ NUMBERS = (
     1e19,
     1e-20,
     1e-40,
+    1e-45,
+    3e38,
+    16777216.0,
 )
 EDGES = (
     *(0.0, 0.0, 1.0, -1.0, 1.0, 2.0, 3.0, 0.5, 0.1, 1e-8, 1e-45, 1e-38, 1e-20, 5.0, 30.0, 87.0, 90.0, 104.0),
@@ -160,8 +163,17 @@ class Builder:
         if x is None:
             return
         y = x if rng.random() < 0.85 else wide[int(rng.integers(len(wide)))]
-        kind = int(rng.integers(8))
-        if kind == 0:
+        kind = int(rng.integers(11))
+        if kind == 8:
+            self._counted(x)
+        elif kind == 9:
+            self.add("nan_to_num", x, *(self._number("nan_to_num", n) if rng.random() < 0.3 else None for n in "abc"))
+        elif kind == 10:
+            big = float(rng.choice([1e8, 1e4, 16777216.0, 1e30]))
+            there = self.add("add.Tensor", x, big, 1)
+            back = there and self.add("sub.Tensor", there, big, 1)
+            _ = back and self.add("sub.Tensor", self.add("mul.Tensor", x, 2), back, 1)
+        elif kind == 0:
             self._divide(y, self._offset(self._kept("sum", x)))
         elif kind == 1:
             high, low = self._kept("max", x), self._kept("min", x)
@@ -189,6 +201,33 @@ class Builder:
         else:
             part = self.add("mul.Tensor", x, self.add("_to_copy", self._condition(x), "float") or x)
             self._divide(part, self._offset(self._kept("sum", x)))
+
+    def _counted(self, x: Ref) -> None:
+        """Integers near the ends of their range, and a mask that follows from comparing them."""
+        rng = self.rng
+        large = self.add("mul.Tensor", x, float(rng.choice([1.0, 1e10, 1e19, 1e30])))
+        number = large and self.add("_to_copy", large, "int")
+        for _ in range(int(rng.integers(1, 4))):
+            kind = int(rng.integers(6))
+            if number is None:
+                return
+            if kind < 2:
+                number = self.add(["abs", "neg"][kind], number)
+            elif kind == 2:
+                number = self.add("clamp_max", number, int(rng.integers(-1, 6)))
+            elif kind == 3:
+                end = int(rng.choice([2**63 - 1, -(2**63), 2**53]))
+                number = self.add("add.Tensor", number, self.add("const", Data("int", (1,), (end,))), 1)
+            elif kind == 4:
+                number = self.add("add.Tensor", number, self.pick("int"), 1)
+            else:
+                number = self.add("mul.Tensor", number, self.pick("int"))
+        other = self.pick("int") if rng.random() < 0.5 else 0
+        name = "Tensor" if isinstance(other, Ref) else "Scalar"
+        test = number and self.add(f"{['ge', 'lt', 'gt'][int(rng.integers(3))]}.{name}", number, other)
+        mask = test and self.add("_to_copy", test, "float")
+        if mask is not None:
+            self.add("sub.Tensor", self.add("mul.Tensor", mask, 2), 1, 1)
 
     def _kept(self, kind: str, x: Ref) -> Ref | None:
         """A reduction over dimension 1 with the dimension kept, in one of several spellings."""
@@ -382,8 +421,10 @@ class Builder:
         if name == "ord":
             return [1, 2, 2.0, Special("inf"), 3][int(rng.integers(5))]
         if name == "exponent":
-            return [2, 3, 0.5, -1, -0.5, 0, 1, -2, 1.5, 4, -3, 2.7, 5][int(rng.integers(13))]
+            return [2, 3, 0.5, -1, -0.5, 0, 1, -2, 1.5, 4, -3, 2.7, 5, 1e-50, 1.27, 0.3][int(rng.integers(16))]
         if name in ("beta", "alpha", "scale", "input_scale"):
+            if op in ("elu", "softplus") and rng.random() < 0.1:
+                return [1e30, 1e-30, 1e-40, 3e38][int(rng.integers(4))]
             return [1, 1, 2, 0.5, -1][int(rng.integers(5))] if name != "beta" else [1, 2, 0.5][int(rng.integers(3))]
         if name == "threshold":
             return [20, 5, 20][int(rng.integers(3))]
@@ -466,6 +507,8 @@ class Builder:
             values = [float(np.float32(NUMBERS[int(k)])) for k in rng.integers(0, len(NUMBERS), count)]
         elif dtype == "int":
             values = [int(x) for x in rng.integers(0, 3, count)]
+            if rng.random() < 0.1:
+                values = [(0, 2**53, 2**53 + 1, -(2**63), 2**63 - 1)[int(k)] for k in rng.integers(0, 5, count)]
         else:
             values = [bool(x) for x in rng.integers(0, 2, count)]
         return Data(dtype, shape, tuple(values))

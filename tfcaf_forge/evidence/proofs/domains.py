@@ -115,9 +115,9 @@ def make(lo: Reals, hi: Reals, nan: Flags, whole: Flags = False) -> Val:
 
 
 def make_int(lo: Reals, hi: Reals) -> Val:
-    """An int64 value; beyond 2^53 nothing is known of it, since it may wrap."""
+    """An int64 value; from 2^53 on nothing is known of it: float64 may have rounded it, and it may wrap."""
     lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
-    wraps = ~((lo >= -INT_SAFE) & (hi <= INT_SAFE))
+    wraps = ~((lo > -INT_SAFE) & (hi < INT_SAFE))
     return raw(np.where(wraps, -INT_TOP, lo), np.where(wraps, INT_TOP, hi), False, True)
 
 

@@ -8,12 +8,16 @@ through smooth operations only, which is where autograd goes when a gradient in 
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
+
+import numpy as np
 
 from tfcaf_forge.evidence.proofs import arith
 from tfcaf_forge.evidence.proofs.backward import BACKWARD
 from tfcaf_forge.evidence.proofs.backward.site import Back, Parts
-from tfcaf_forge.evidence.proofs.domains import INF, Val, expand, known, top
+from tfcaf_forge.evidence.proofs.domains import INF, Reals, Val, expand, known, top
 from tfcaf_forge.evidence.proofs.forward import OutOfTimeError
+from tfcaf_forge.evidence.proofs.rounding import moved
 from tfcaf_forge.evidence.proofs.site import Run, Site
 from tfcaf_forge.graph.opgraph import FIRST_NODE, Node, OpGraph, Ref
 from tfcaf_forge.graph.ops import TABLE
@@ -70,10 +74,24 @@ def _index_of(graph: OpGraph, ref: Ref) -> bool:
     return node is not None and ref.out == 1 and node.op in _KINKED_INDEX
 
 
-def credit(run: Run, smooth: list[bool], deadline: float = INF) -> tuple[Val, int | None]:
-    """The credit, [cells, N], and the first node on the way back that lost its sign or its finiteness.
+class Credit(NamedTuple):
+    """What one pass back says.
 
-    Unknown altogether where autograd would raise, or would not see all of the graph.
+    Attributes:
+        value: the credit, [cells, N].
+        lost: the first node on the way back that lost its sign or its finiteness.
+        noise: how far rounding, and values that were replaced, may move Q_tot, [cells].
+        loudest: the node that adds most to it.
+    """
+
+    value: Val
+    lost: int | None
+    noise: Reals
+    loudest: int | None
+
+
+def credit(run: Run, smooth: list[bool], deadline: float = INF) -> Credit:
+    """The credit and how sure its sign is. Unknown where autograd would raise, or would not see all of the graph.
 
     Raises:
         OutOfTimeError: past the deadline.
@@ -81,6 +99,7 @@ def credit(run: Run, smooth: list[bool], deadline: float = INF) -> tuple[Val, in
     graph = run.graph
     arrived: dict[Ref, list[Val]] = {graph.output: [known(run.shape(run.type_of(graph.output)), 1.0)]}
     lost: int | None = None
+    noise, loudest, most = np.zeros(run.cells), None, 0.0
     for index in reversed(range(len(graph.nodes))):
         value = index + FIRST_NODE
         if not smooth[value]:
@@ -89,7 +108,11 @@ def credit(run: Run, smooth: list[bool], deadline: float = INF) -> tuple[Val, in
         if all(out is None for out in outs):
             continue
         if graph.nodes[index].op in _NO_DERIVATIVE:
-            return top((run.cells, graph.n_agents)), index
+            return Credit(top((run.cells, graph.n_agents)), index, np.full(run.cells, INF), index)
+        added = moved(run, index, outs)
+        noise = noise + added
+        if float(added.max()) > most:
+            most, loudest = float(added.max()), index
         for ref, part in _passed(run, index, outs, smooth):
             arrived.setdefault(ref, []).append(part)
             if lost is None and _worse(outs, part):
@@ -97,7 +120,8 @@ def credit(run: Run, smooth: list[bool], deadline: float = INF) -> tuple[Val, in
         if time.perf_counter() > deadline:
             raise OutOfTimeError
     found = _settled(run, Ref(0), arrived)
-    return (known((run.cells, graph.n_agents), 0.0) if found is None else found), lost
+    value = known((run.cells, graph.n_agents), 0.0) if found is None else found
+    return Credit(value, lost, noise, loudest)
 
 
 def _settled(run: Run, ref: Ref, arrived: dict[Ref, list[Val]]) -> Val | None:

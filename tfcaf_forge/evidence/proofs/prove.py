@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import time
+from decimal import ROUND_CEILING, Context
 from typing import Literal
 
 import numpy as np
 
 from tfcaf_forge.evidence.proofs.cells import Cells, domain_of, local_q_of, state_of
 from tfcaf_forge.evidence.proofs.credit_sum import credit_sum
-from tfcaf_forge.evidence.proofs.domains import Mask, Reals
+from tfcaf_forge.evidence.proofs.domains import Mask, Reals, Val
 from tfcaf_forge.evidence.proofs.forward import OutOfTimeError, culprits, interpret
 from tfcaf_forge.evidence.proofs.gradients import credit, first_jump, smooth_values
 from tfcaf_forge.evidence.proofs.reads import slots_read
+from tfcaf_forge.evidence.proofs.rounding import LIMIT
 from tfcaf_forge.evidence.proofs.rows import first_crossing, kept
 from tfcaf_forge.evidence.proofs.search import Findings, Summary, explore
 from tfcaf_forge.evidence.proofs.site import Types, firsts
@@ -98,14 +100,16 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
             same=same,
             deadline=deadline,
         )
-        found, lost = credit(run, smooth, deadline)
+        found, lost, noise, loudest = credit(run, smooth, deadline)
         output, sound = run.value(graph.output), ~run.broken
         finite = ~output.hazard.any(axis=1) & sound
         calm = ~found.hazard.any(axis=1) & sound
-        rising = (found.lo >= 0.0).all(axis=1) & ~found.nan.any(axis=1) & sound
+        signed = (found.lo >= 0.0).all(axis=1) & ~found.nan.any(axis=1) & sound
+        rising = signed & (noise <= LIMIT * _scale(task, found))
         trouble = _trouble(output.hazard.any(axis=1) | run.broken, found.lo, found.hazard, len(run.origins))
         origins = culprits(run, [graph.output]) or culprits(run, factors)
-        return Findings(output, found, sound, finite, calm, rising, trouble, origins, lost, run.broken_at)
+        undone = loudest if bool((signed & ~rising).any()) else None
+        return Findings(output, found, sound, finite, calm, rising, trouble, origins, lost, run.broken_at, undone)
 
     try:
         relaxed = task.credit.monotonicity == "relaxed" or first_jump(graph, keep) is not None
@@ -117,6 +121,13 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
     proofs |= _conclude(graph, keep, summary, started)
     proofs["credit-sum"] = _sum(graph, types, summary, started)
     return {name: proofs[name] for name in PROPERTIES}
+
+
+def _scale(task: TaskSpec, credit: Val) -> Reals:
+    """1 + the sum of |Q_i| times |credit_i|: how large Q_tot may become by the local Q-values, [cells]."""
+    ends = (task.credit.q_low, task.credit.q_high)
+    most = max(abs(end) * max(1.0, task.credit.q_scale) for end in ends)
+    return 1.0 + most * np.where(np.isfinite(credit.size), credit.size, 0.0).sum(axis=1)
 
 
 def _width(types: Types) -> int:
@@ -146,31 +157,56 @@ def _conclude(graph: OpGraph, keep: list[bool], summary: Summary, started: float
     everywhere, and yet falls across 0). An affine function has neither.
     """
     low, high = float(summary.credit_lo.min(initial=np.inf)), float(summary.credit_hi.max(initial=-np.inf))
-    bounds = ", ".join(f"[{a:.6g}, {b:.6g}]" for a, b in zip(summary.credit_lo, summary.credit_hi, strict=True))
+    ends = zip(summary.credit_lo, summary.credit_hi, strict=True)
+    bounds = ", ".join(f"[{_down(float(a))}, {_up(float(b))}]" for a, b in ends)
     jump = first_jump(graph, keep)
     cells = f" ({summary.cells} cells)" if summary.cells > 1 else ""
     proofs: dict[str, Proof] = {}
     if summary.monotone and jump is None and (summary.smooth or is_affine(graph)):
-        proofs["monotone"] = _proved(f"every credit >= {low:.6g}{cells}", started)
+        proofs["monotone"] = _proved(f"every credit >= {_down(low)}{cells}", started)
     elif summary.monotone and jump is None:
         reason = f"Q_tot may have a pole in local_q{_blame(graph, summary, backward=True)}"
         proofs["monotone"] = _unknown(reason, started)
     elif summary.monotone:
         proofs["monotone"] = _unknown(f"Q_tot may jump in local_q at {place(graph, jump or 0)}", started)
+    elif low >= 0.0 and summary.worst is not None and summary.worst.undone is not None:
+        reason = f"every credit >= {_down(low)}, but {_undone(graph, summary.worst.undone)}"
+        proofs["monotone"] = _unknown(reason, started)
     else:
         proofs["monotone"] = _unknown(f"credit in {bounds}{_blame(graph, summary, backward=True)}", started)
     if summary.finite:
-        proofs["finite"] = _proved(f"Q_tot in [{summary.output[0]:.6g}, {summary.output[1]:.6g}]{cells}", started)
+        low_q, high_q = summary.output
+        proofs["finite"] = _proved(f"Q_tot in [{_down(low_q)}, {_up(high_q)}]{cells}", started)
     else:
         proofs["finite"] = _unknown(f"Q_tot may be NaN or infinite{_blame(graph, summary, backward=False)}", started)
     if summary.smooth:
         proofs["finite-gradient"] = _proved(f"every credit is finite{cells}", started)
         largest = max(abs(low), abs(high))
-        proofs["bounded-credit"] = _proved(f"|credit| <= {largest:.6g}; by agent {bounds}", started)
+        proofs["bounded-credit"] = _proved(f"|credit| <= {_up(largest)}; by agent {bounds}", started)
     else:
         reason = f"a credit may be NaN or infinite{_blame(graph, summary, backward=True)}"
         proofs["finite-gradient"] = proofs["bounded-credit"] = _unknown(reason, started)
     return proofs
+
+
+def _up(x: float) -> str:
+    """A bound in six digits, rounded so that it never says more than was proved."""
+    near = f"{x:.6g}"
+    if float(near) >= x:
+        return near
+    return f"{float(Context(prec=6, rounding=ROUND_CEILING).create_decimal_from_float(x)):.6g}"
+
+
+def _down(x: float) -> str:
+    up = _up(-x)
+    return up[1:] if up.startswith("-") else "0" if x == 0.0 else f"-{up}"
+
+
+def _undone(graph: OpGraph, index: int) -> str:
+    """Why Q_tot may fall although its gradient is nowhere negative."""
+    if graph.nodes[index].op == "nan_to_num":
+        return f"Q_tot may jump where {place(graph, index)} replaces a value"
+    return f"rounding at {place(graph, index)} may undo them: a large number is added to a local Q-value"
 
 
 def _blame(graph: OpGraph, summary: Summary, *, backward: bool) -> str:

@@ -12,7 +12,7 @@ from typing import cast
 
 import numpy as np
 
-from tfcaf_forge.evidence.proofs.domains import Mask, Val
+from tfcaf_forge.evidence.proofs.domains import INT_SAFE, Mask, Val
 from tfcaf_forge.evidence.proofs.site import Run, number
 from tfcaf_forge.graph.opgraph import Arg, Node, Ref
 from tfcaf_forge.graph.ops import TABLE
@@ -37,8 +37,17 @@ def at_least(run: Run, big: Ref, small: Ref, depth: int = _DEPTH) -> Mask:
             found = found | _under(run, big, small, depth - 1)
         if not found.all():
             found = found | _alike(run, big, small, depth - 1)
+        found = found & _unwrapped(run, big) & _unwrapped(run, small)
         run.orders[big, small] = found
     return found
+
+
+def _unwrapped(run: Run, ref: Ref) -> Mask:
+    """Cells in which no integer is so large that it may have wrapped: then adding need not raise it, [cells]."""
+    kind = run.type_of(ref)
+    if kind.dtype != "int":
+        return np.ones(run.cells, np.bool_)
+    return ~run.per_cell(~(run.value(ref).size < INT_SAFE), kind)
 
 
 def nonnegative(run: Run, arg: Arg) -> Mask:

@@ -36,6 +36,7 @@ class Findings:
         origins: nodes where something may stop being finite, in order.
         lost: the node on the way back where the credit lost its sign or its finiteness.
         broken_at: a node that may raise.
+        undone: a node whose rounding may undo a credit that is not negative.
     """
 
     output: Val
@@ -48,6 +49,7 @@ class Findings:
     origins: list[int]
     lost: int | None
     broken_at: int | None
+    undone: int | None = None
 
 
 @dataclass
@@ -155,6 +157,7 @@ def _rows(found: Findings, rows: Mask) -> Findings:
         found.origins,
         found.lost,
         found.broken_at,
+        found.undone,
     )
 
 

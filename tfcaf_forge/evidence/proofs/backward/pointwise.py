@@ -27,7 +27,7 @@ from tfcaf_forge.evidence.proofs.domains import (
     top,
 )
 from tfcaf_forge.evidence.proofs.transfer.arithmetic import power
-from tfcaf_forge.evidence.proofs.transfer.unary import cosh, sigmoid, sign, sinh
+from tfcaf_forge.evidence.proofs.transfer.unary import cosh, sigmoid, sign, sinh, tame
 
 _FUSED = 8.0
 
@@ -216,6 +216,14 @@ def over(divisor: Callable[[Val, Val], Val]) -> BackRule:
     return rule
 
 
+def inverse_root(back: Back) -> Parts:
+    """rsqrt: (-0.5 g) y^3, in this order, since half of a small g may be flushed to zero."""
+    if not back.wants("self"):
+        return []
+    half = arith.mul(number(-0.5), back.g)
+    return back.to("self", loosen(arith.mul(half, power(back.y, 3.0)), _FUSED))
+
+
 def _one_minus(a: Val) -> Val:
     return arith.sub(number(1.0), a)
 
@@ -265,7 +273,7 @@ def softplus(back: Back) -> Parts:
     """g z / (z + 1) with z = e^(b x), or g beyond the threshold."""
     x = back.site.flt("self")
     beta, threshold = back.site.num("beta"), back.site.num("threshold")
-    if beta <= 0 or threshold > 80.0:
+    if beta <= 0 or threshold > 80.0 or not tame(beta, threshold):
         return back.to("self", top(back.site.shape))
     s = loosen(sigmoid(arith.mul(x, number(beta))), 32.0)
     inner = raw(s.lo, np.minimum(s.hi, 1.0), s.nan, False)
@@ -277,7 +285,7 @@ def elu(back: Back) -> Parts:
     """scale above zero; below it the derivative of the exponential."""
     alpha, scale, inner = (back.site.num(n) for n in ("alpha", "scale", "input_scale"))
     x = back.site.flt("self")
-    if min(alpha, scale, inner) < 0:
+    if min(alpha, scale, inner) < 0 or not tame(alpha, scale, inner):
         return back.to("self", top(back.site.shape))
     low = arith.mul(number(inner * alpha * scale), arith.exp(arith.mul(arith.minimum(x, number(0.0)), number(inner))))
     slope = choose((x.lo > 0) & ~x.nan, (x.hi > 0) | x.nan, number(scale), hull(low, loosen(low, 16.0)))
@@ -321,7 +329,7 @@ RULES: dict[str, BackRule] = {
     "sinh": sloped(lambda x, y: cosh(x)),
     "cosh": sloped(lambda x, y: sinh(x)),
     "reciprocal": sloped(lambda x, y: arith.neg(arith.square(y))),
-    "rsqrt": sloped(lambda x, y: arith.mul(number(-0.5), power(y, 3.0))),
+    "rsqrt": inverse_root,
     "log": over(lambda x, y: x),
     "log1p": over(lambda x, y: arith.add(x, number(1.0))),
     "log2": over(lambda x, y: arith.mul(x, number(math.log(2.0)))),

@@ -199,7 +199,13 @@ def pow_scalar(site: Site) -> Out:
 
 
 def power(a: Val, e: float) -> Val:
-    """a ^ e for one number e. torch computes 2, 3, 0.5, -0.5, -1 and -2 by products, square roots and quotients."""
+    """a ^ e for one number e; the kernels may take it as it is, or rounded to float32."""
+    near = float(np.float32(e))
+    return _power(a, e) if near == e else hull(_power(a, e), _power(a, near))
+
+
+def _power(a: Val, e: float) -> Val:
+    """torch computes 2, 3, 0.5, -0.5, -1 and -2 by products, square roots and quotients."""
     if e == 0.0:
         return known(a.shape, 1.0)
     if e == 1.0:

@@ -17,6 +17,7 @@ from tfcaf_forge.evidence.proofs.domains import (
     FMAX,
     FMIN,
     INF,
+    INT_TOP,
     Reals,
     Val,
     choose,
@@ -129,12 +130,17 @@ def tan(a: Val) -> Val:
     return choose(ok, ok, inner, top(a.shape))
 
 
+def tame(*numbers: float) -> bool:
+    """Parameters that stay what they are in float32, alone and multiplied with each other."""
+    return all(x == 0.0 or 1e-6 <= abs(x) <= 1e6 for x in numbers)
+
+
 def softplus(site: Site) -> Out:
     """log(1 + e^(b x)) / b, or x beyond the threshold; never negative."""
     _only_float(site)
     beta, threshold = site.num("beta"), site.num("threshold")
     a = site.flt("self")
-    if beta <= 0:
+    if beta <= 0 or not tame(beta, threshold):
         return (top(a.shape),)
 
     def f(x: Reals) -> Reals:
@@ -153,7 +159,7 @@ def elu(site: Site) -> Out:
     _only_float(site)
     a = site.flt("self")
     alpha, scale, inner = site.num("alpha"), site.num("scale"), site.num("input_scale")
-    if min(alpha, scale, inner) < 0:
+    if min(alpha, scale, inner) < 0 or not tame(alpha, scale, inner):
         return (top(a.shape),)
 
     def f(x: Reals) -> Reals:
@@ -306,6 +312,21 @@ def _any(f: Callable[[Val], Val]) -> Callable[[Site], Out]:
     return rule
 
 
+def _unwrapped(site: Site, out: Val) -> Val:
+    """The least integer has no opposite in 64 bits: -x and |x| of it are itself."""
+    if site.dtype != "int":
+        return out
+    wraps = site.val("self").lo <= -INT_TOP
+    return raw(np.where(wraps, -INT_TOP, out.lo), np.where(wraps, INT_TOP, out.hi), out.nan, True)
+
+
+def absolute(site: Site) -> Out:
+    """|x|."""
+    if site.dtype == "bool":
+        raise ValueError("torch refuses abs of bool")
+    return (_unwrapped(site, arith.absolute(site.val("self"))),)
+
+
 def _same(site: Site) -> Out:
     return (site.val("self"),)
 
@@ -315,7 +336,7 @@ def _sign(site: Site) -> Out:
 
 
 def _negate(site: Site) -> Out:
-    return (arith.neg(site.val("self")),)
+    return (_unwrapped(site, arith.neg(site.val("self"))),)
 
 
 def _atan(a: Val) -> Val:
@@ -345,7 +366,7 @@ RULES = {
     **dict.fromkeys(("clone", "alias", "lift_fresh", "lift_fresh_copy", "detach"), _same),
     "_to_copy": to_copy,
     "neg": _negate,
-    "abs": _any(arith.absolute),
+    "abs": absolute,
     "exp": _float(arith.exp),
     "expm1": _float(lambda a: arith.increasing(a, np.expm1, 16.0, low=-1.0)),
     "log": _float(log),
