@@ -1,7 +1,7 @@
 """Whatever a graph does in float32 was foreseen: op by op, value by value, and property by property.
 
 The seeds are drawn, the graphs and inputs follow from them. A large run of the same checks is
-`python -m tests.evidence.proofs.soundness GRAPHS SEED`.
+`python -m tests.evidence.proofs.soundness GRAPHS SEED`; CONTRIBUTING.md says when to run it.
 """
 
 from __future__ import annotations
