@@ -186,4 +186,4 @@ def test_agents_learn_to_load_together(tiny, tmp_path):
     )
     fifth = len(returns) // 5
     assert np.mean(returns[:fifth]) < 0.25, "a team that acts at random seldom loads"
-    assert np.mean(returns[-fifth:]) > 0.5
+    assert np.mean(returns[-fifth:]) > 0.4

@@ -11,7 +11,7 @@ from tfcaf_forge.records.base import Plain, Record
 from tfcaf_forge.records.task_spec import Slot, TaskSpec
 from tfcaf_forge.replay.episode import Bools, EpisodeBatch, Floats
 from tfcaf_forge.training.collect import default_mixture
-from tfcaf_forge.training.envs.make import build_env, size_faults
+from tfcaf_forge.training.envs.make import build_env, size_faults, with_original
 from tfcaf_forge.training.rollout import rollout
 
 N_ENVS = 32
@@ -102,7 +102,7 @@ def check_task(task: TaskSpec, *, steps: int = 20_000, seed: int = 0) -> TaskChe
     Raises:
         TaskError, MissingExtra: the environment cannot be built.
     """
-    env = build_env(task, N_ENVS)
+    env = build_env(with_original(task), N_ENVS)
     sizes = tuple(
         SizeFault(what=what, declared=declared, found=found) for what, declared, found in size_faults(task, env)
     )

@@ -5,7 +5,7 @@ import pytest
 from tfcaf_forge.errors import MissingExtra, TaskError
 from tfcaf_forge.training.envs.base import copy_seeds
 from tfcaf_forge.training.envs.behaviour import ForagingBehaviour
-from tfcaf_forge.training.envs.lbf import ForagingBatch
+from tfcaf_forge.training.envs.lbf import LbforagingCopies
 
 IDS = ["Foraging-2s-8x8-2p-2f-coop-v3", "Foraging-2s-15x15-4p-3f-v3", "Foraging-5x5-3p-2f-v3"]
 
@@ -15,7 +15,7 @@ def test_a_copy_shows_exactly_what_lbforaging_shows(env_id, tasks):
     import gymnasium
 
     n_envs, seed = 4, 11
-    batch = ForagingBatch(env_id, n_envs)
+    batch = LbforagingCopies(env_id, n_envs)
     step = batch.reset(seed)
     originals = [gymnasium.make(env_id).unwrapped for _ in range(n_envs)]
     shown = [env.reset(seed=s)[0] for env, s in zip(originals, copy_seeds(seed, n_envs), strict=True)]
@@ -62,7 +62,7 @@ def _positions(state, env):
 
 
 def test_the_state_is_laid_out_as_the_task_says(coop):
-    env = ForagingBatch(coop.environment.id, 1)
+    env = LbforagingCopies(coop.environment.id, 1)
     start = env.reset(3).state[0]
     after = env.step(np.array([[0, 5]])).state[0]
     names = coop.names
@@ -74,7 +74,7 @@ def test_the_state_is_laid_out_as_the_task_says(coop):
 
 
 def test_an_eaten_food_becomes_absent_and_the_others_keep_their_slots(coop):
-    env = ForagingBatch(coop.environment.id, 32)
+    env = LbforagingCopies(coop.environment.id, 32)
     behaviour = ForagingBehaviour(coop, epsilon=0.1)
     behaviour.begin(32, np.random.default_rng(0))
     step = env.reset(0)
@@ -91,7 +91,7 @@ def test_an_eaten_food_becomes_absent_and_the_others_keep_their_slots(coop):
 
 
 def test_the_time_limit_truncates_and_the_last_food_terminates(coop):
-    env = ForagingBatch(coop.environment.id, 16)
+    env = LbforagingCopies(coop.environment.id, 16)
     behaviour = ForagingBehaviour(coop, epsilon=0.3)
     behaviour.begin(16, np.random.default_rng(1))
     step = env.reset(1)
@@ -105,7 +105,7 @@ def test_the_time_limit_truncates_and_the_last_food_terminates(coop):
 
 
 def test_one_seed_gives_one_episode_and_copies_differ(coop):
-    env = ForagingBatch(coop.environment.id, 4)
+    env = LbforagingCopies(coop.environment.id, 4)
     first, again, other = env.reset(5).state, env.reset(5).state, env.reset(6).state
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -113,35 +113,35 @@ def test_one_seed_gives_one_episode_and_copies_differ(coop):
 
 
 def test_masks_allow_exactly_what_lbforaging_carries_out(coop):
-    env = ForagingBatch(coop.environment.id, 8, {"mask_invalid": True})
+    env = LbforagingCopies(coop.environment.id, 8, {"mask_invalid": True})
     step = env.reset(0)
     assert step.available[..., 0].all(), "standing still is always possible"
     assert not step.available.all()
     rows = step.state[:, [0, 3]]
     assert not step.available[..., 1][rows == 0].any(), "no way north at the north edge"
-    assert ForagingBatch(coop.environment.id, 2).reset(0).available.all()
+    assert LbforagingCopies(coop.environment.id, 2).reset(0).available.all()
 
 
 def test_unknown_ids_and_options_are_refused_with_their_name():
     with pytest.raises(TaskError, match="Foraging-9x9"):
-        ForagingBatch("Foraging-9x9-v7", 1)
+        LbforagingCopies("Foraging-9x9-v7", 1)
     with pytest.raises(TaskError, match="no_such"):
-        ForagingBatch(IDS[0], 1, {"no_such": 1})
+        LbforagingCopies(IDS[0], 1, {"no_such": 1})
     with pytest.raises(TaskError, match="grid_observation"):
-        ForagingBatch(IDS[0], 1, {"grid_observation": True})
+        LbforagingCopies(IDS[0], 1, {"grid_observation": True})
     with pytest.raises(TaskError, match="is not level-based foraging"):
-        ForagingBatch("CartPole-v1", 1)
+        LbforagingCopies("CartPole-v1", 1)
 
 
 def test_options_reach_the_environment(coop):
-    env = ForagingBatch(coop.environment.id, 1, {"max_episode_steps": 7})
+    env = LbforagingCopies(coop.environment.id, 1, {"max_episode_steps": 7})
     assert env.episode_limit == 7
 
 
 def test_without_lbforaging_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "lbforaging", None)
     with pytest.raises(MissingExtra, match=r"tfcaf-forge\[lbf\]"):
-        ForagingBatch(IDS[0], 1)
+        LbforagingCopies(IDS[0], 1)
 
 
 def test_a_task_that_its_environment_contradicts_is_refused(coop):

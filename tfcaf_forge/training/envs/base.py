@@ -84,6 +84,27 @@ class BatchedEnv(Protocol):
         ...
 
 
+class RestorableEnv(BatchedEnv, Protocol):
+    """A batch that can be put into given states, for asking what would have followed had an agent acted otherwise."""
+
+    def restore(self, state: Floats, steps: Ints | None = None, *, start: Floats | None = None) -> Step:
+        """Continue every copy from a state; replaces what the copies were doing, and needs no reset before.
+
+        Args:
+            state: float32 [B, S], in the TaskSpec's layout, as a `Step` shows it.
+            steps: int64 [B]; steps already taken in the episode, for the time limit; 0 if None.
+            start: float32 [B, S]; the first states of the same episodes, where the rules remember more of them than
+                later states tell (foraging: the levels of foods that were eaten, by which rewards are normalised).
+
+        Returns:
+            What the copies show now; `reward` is 0.
+
+        Raises:
+            InputError: a state in which the environment cannot be.
+        """
+        ...
+
+
 def copy_seeds(seed: int, n_envs: int) -> list[int]:
     """One independent 32-bit seed a copy, all from one seed."""
     return [int(word) for word in np.random.SeedSequence(seed).generate_state(n_envs)]

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from tfcaf_forge.errors import TaskError
 from tfcaf_forge.records.task_spec import Environment, TaskSpec
 from tfcaf_forge.training.envs.base import BatchedEnv
 
 
 def _foraging(environment: Environment, n_envs: int) -> BatchedEnv:
-    from tfcaf_forge.training.envs.lbf import ForagingBatch
+    options = {name: value for name, value in environment.options.items() if name != "original"}
+    if environment.options.get("original"):
+        from tfcaf_forge.training.envs.lbf import LbforagingCopies
 
-    return ForagingBatch(environment.id, n_envs, environment.options)
+        return LbforagingCopies(environment.id, n_envs, options)
+    from tfcaf_forge.training.envs.foraging import ForagingBatch
+
+    return ForagingBatch(environment.id, n_envs, options)
 
 
 def _matrix(environment: Environment, n_envs: int) -> BatchedEnv:
@@ -24,6 +31,17 @@ def _matrix(environment: Environment, n_envs: int) -> BatchedEnv:
 
 
 BUILDERS: dict[str, Callable[[Environment, int], BatchedEnv]] = {"lbforaging": _foraging, "matrix": _matrix}
+
+
+def with_original(task: TaskSpec) -> TaskSpec:
+    """The same task, played by the original package where a copy of its rules on arrays plays it otherwise.
+
+    The original is slower, and has to be installed. `environment.options.original = true` in a task file does the same.
+    """
+    if task.environment.kind != "lbforaging":
+        return task
+    environment = replace(task.environment, options={**task.environment.options, "original": True})
+    return replace(task, environment=environment)
 
 
 def make_env(task: TaskSpec, n_envs: int) -> BatchedEnv:
