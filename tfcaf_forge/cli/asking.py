@@ -69,6 +69,8 @@ MinutesOption = Annotated[
     float | None, _option("--max-minutes", min=0.01, help="Minutes, over all sessions of a run.", panel=_BUDGET)
 ]
 
+_USUAL = {"--concurrency": 4, "--timeout": 180.0}
+
 LOCAL_TOKENS = 500_000
 """The token budget of a model on this machine where none is given: nobody bills it, yet nothing goes on for ever."""
 
@@ -127,6 +129,25 @@ def models_of(wanted: Wanted, task: TaskSpec) -> Models:
         redactor=redactor,
         local=wanted.allowed if wanted.local_only else None,
     )
+
+
+def unpinned(wanted: Wanted) -> list[str]:
+    """The options that decide no result, so that a run's records do not hold them: to be given again on resuming."""
+    words = ["--local-only"] if wanted.local_only else []
+    words += [word for host in wanted.allowed for word in ("--allow-host", host)]
+    words += ["--api-key-env", wanted.api_key_env] if wanted.api_key_env else []
+    words += [] if wanted.stream else ["--no-stream"]
+    for name, value in (("--concurrency", wanted.concurrency), ("--timeout", wanted.timeout)):
+        words += [name, f"{value:g}"] if value != _USUAL[name] else []
+    budget = {
+        "usd": wanted.max_usd,
+        "tokens": wanted.max_tokens,
+        "calls": wanted.max_calls,
+        "minutes": wanted.max_minutes,
+    }
+    return words + [
+        word for name, value in budget.items() if value is not None for word in (f"--max-{name}", str(value))
+    ]
 
 
 def recalled(run: Path) -> tuple[Models, Recording]:

@@ -102,6 +102,10 @@ class Columns:
         self._console.print(Text(self._line({name: name for name in self._widths}), style="dim"))
 
     def row(self, cells: Mapping[str, str]) -> None:
+        """Print one row."""
+        self._console.print(self.text(cells))
+
+    def text(self, cells: Mapping[str, str]) -> Text:
         """One row; words that have a colour get it."""
         text = Text()
         names = list(self._widths)
@@ -111,7 +115,7 @@ class Columns:
             padded = cell if last else self._pad(name, cell)
             text.append(padded, STYLES.get(cell, "")).append("" if last else "  ")
         text.rstrip()
-        self._console.print(text)
+        return text
 
     def _line(self, cells: Mapping[str, str]) -> str:
         return "  ".join(self._pad(name, cells[name]) for name in self._widths).rstrip()

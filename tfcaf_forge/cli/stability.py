@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tfcaf_forge.records.ranking import Interval
 
 WIDTHS = {
-    "coder": 28, "samples": 7, "valid": 5, "accepted": 8, "95 %": 11, "graphs": 6, "behaviours": 10, "score": 6, "mean, 95 %": 16,
-    "spread": 6, "best": 6, "cost each": 9,
+    "coder": 28, "samples": 7, "valid": 15, "accepted": 15, "graphs": 8, "behaviours": 10, "mean score": 22, "spread": 6, "best": 6,
+    "cost each": 9,
 }  # fmt: skip
 EPILOG = """Examples:
 
@@ -143,10 +143,12 @@ def _print(found: Comparison) -> None:
         {
             "task": f"{found.task}   {found.wanted} first proposals each, without feedback",
             "score": f"explained variance of the returns; equal weights (VDN) reach {found.baseline:.3f}",
+            "shares": "with 95 % Wilson intervals; graphs and behaviours: how many of the accepted samples differ",
+            "mean": "of the accepted samples' scores, with Student's 95 % interval",
         },
     )
     out.print()
-    table = Columns(out, WIDTHS, right=tuple(name for name in WIDTHS if name not in ("coder", "95 %", "mean, 95 %")))
+    table = Columns(out, WIDTHS, right=[name for name in WIDTHS if name != "coder"])
     table.header()
     for line in found.coders:
         table.row(_row(line))
@@ -158,16 +160,15 @@ def _print(found: Comparison) -> None:
 
 
 def _row(line: Stability) -> dict[str, str]:
+    accepted = round(line.accepted.value * line.samples)
     return {
         "coder": line.coder,
         "samples": str(line.samples),
-        "valid": _percent(line.valid.value),
-        "accepted": _percent(line.accepted.value),
-        "95 %": f"[{100 * line.accepted.low:.0f}, {100 * line.accepted.high:.0f}] %",
-        "graphs": str(line.graphs),
-        "behaviours": str(line.behaviours),
-        "score": "-" if line.score is None else f"{line.score.value:.3f}",
-        "mean, 95 %": "-" if line.score is None else _range(line.score),
+        "valid": _share(line.valid),
+        "accepted": _share(line.accepted),
+        "graphs": f"{line.graphs} of {accepted}",
+        "behaviours": f"{line.behaviours} of {accepted}",
+        "mean score": "-" if line.score is None else f"{line.score.value:.3f} {_range(line.score)}",
         "spread": "-" if line.spread is None else f"{line.spread:.3f}",
         "best": "-" if line.best is None else f"{line.best:.3f}",
         "cost each": _cost(line),
@@ -182,8 +183,9 @@ def _cost(line: Stability) -> str:
     return "-" if line.usd_per_accepted is None else f"${line.usd_per_accepted:.4f}"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _share(share: Interval) -> str:
+    """`67 % [30, 90]`."""
+    return f"{100 * share.value:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}]"
 
 
 def _range(interval: Interval) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,6 @@ from tfcaf_forge.cli import asking
 from tfcaf_forge.cli.output import (
     PASSED,
     REFUSED,
-    Columns,
     JsonOption,
     LimitsOption,
     ProfileOption,
@@ -20,23 +20,20 @@ from tfcaf_forge.cli.output import (
     SandboxOption,
     SeedOption,
     TaskOption,
-    Ticker,
     print_facts,
     print_json,
     program,
-    seconds_text,
-    size_text,
     stdout,
 )
+from tfcaf_forge.cli.synthesize_output import Show
 
 if TYPE_CHECKING:
-    from tfcaf_forge.pipeline.synthesize import Began, Calling, Collected, Event, Judged, Synthesis
+    from collections.abc import Callable
+
+    from tfcaf_forge.pipeline.synthesize import Synthesis
     from tfcaf_forge.proposals.session import Models
     from tfcaf_forge.records.task_spec import TaskSpec
 
-WIDTHS = {
-    "id": 3, "parent": 6, "verdict": 9, "monotone": 8, "finite": 8, "rows": 8, "starved": 7, "score": 6, "95 %": 16, "what happened": 13,
-}  # fmt: skip
 EPILOG = """Examples:
 
 forge synthesize --task lbf-8x8-2p-2f-coop
@@ -120,7 +117,7 @@ def synthesize(
     asking.check_options(model, transcript, given)
     if transcript is not None:
         raise typer.Exit(_again(transcript, out, as_json=as_json))
-    models = None
+    models, more = None, [] if replay is None else ["--replay", str(replay)]
     if model is not None:
         from tfcaf_forge.pipeline.tasks import load_task
 
@@ -148,6 +145,7 @@ def synthesize(
             dry=dry_run,
         )
         models = asking.models_of(wanted, spec)
+        more += asking.unpinned(wanted)
         if dry_run:
             _dry_run(models, spec, rounds, candidates or _MODEL_CANDIDATES, as_json=as_json)
             raise typer.Exit(PASSED)
@@ -155,6 +153,7 @@ def synthesize(
         task,
         models,
         as_json=as_json,
+        resume=lambda command: _command(command, more),
         out=out,
         seed=seed,
         rounds=rounds,
@@ -169,18 +168,28 @@ def synthesize(
     raise typer.Exit(PASSED if result.winner is not None else REFUSED)
 
 
-def _run(task: str | Path | TaskSpec, models: Models | None, *, as_json: bool, **settings: Any) -> Synthesis:  # noqa: ANN401
+def _run(
+    task: str | Path | TaskSpec, models: Models | None, *, as_json: bool, resume: Callable[[str], str], **settings: Any  # noqa: ANN401
+) -> Synthesis:  # fmt: skip
     from tfcaf_forge.pipeline.synthesize import Brake
     from tfcaf_forge.pipeline.synthesize import synthesize as run
 
-    show, brake = _Show(as_json=as_json), Brake()
-    if models is None:
-        result = run(task, notify=show.event, **settings)
-    else:
-        with asking.ctrl_c(brake):
-            result = run(task, models=models, notify=show.event, brake=brake, **settings)
+    show, brake = Show(as_json=as_json, resume=resume), Brake()
+    try:
+        if models is None:
+            result = run(task, notify=show.event, **settings)
+        else:
+            with asking.ctrl_c(brake):
+                result = run(task, models=models, notify=show.event, brake=brake, **settings)
+    finally:
+        show.close()
     show.end(result)
     return result
+
+
+def _command(recorded: str, more: list[str]) -> str:
+    """A run's recorded command line as it can be given here, with what its records do not hold."""
+    return " ".join([program(), *recorded.split(" ")[1:], *map(shlex.quote, more)])
 
 
 def _again(run: Path, out: Path | None, *, as_json: bool) -> int:
@@ -197,7 +206,8 @@ def _again(run: Path, out: Path | None, *, as_json: bool) -> int:
     settings["require"] = tuple(recording.settings.get("require", ()))
     if recording.settings["replay"]:
         settings["replay"] = run / "replay"
-    result = _run(recorded_task(run), models, as_json=as_json, out=folder, **settings)
+    again = shlex.join([program(), "synthesize", "--transcript", str(run), "--out", str(folder)])
+    result = _run(recorded_task(run), models, as_json=as_json, resume=lambda _: again, out=folder, **settings)
     then = recorded_outcome(run)
     same = then == result.winner_graph
     if not as_json:
@@ -238,159 +248,3 @@ def _dry_run(models: Models, task: TaskSpec, rounds: int, candidates: int, *, as
             "asked": "nobody: this was a dry run",
         },
     )
-
-
-class _Show:
-    """What a run looks like while it runs, and at its end."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._json = as_json
-        self._out = stdout()
-        self._ticker = Ticker()
-        self._table = Columns(self._out, WIDTHS, right=("id", "parent", "starved", "score"))
-        self._rows: list[dict[str, str]] = []
-        self._task: Any = None
-        self._total = 0
-
-    def event(self, event: Event) -> None:
-        """Show one event."""
-        kind = type(event).__name__
-        handlers = {"Began": self._began, "Collected": self._collected, "Judged": self._judged}
-        if kind == "Calling":
-            self._ticker.show(_calling_text(event))  # pyright: ignore[reportArgumentType]
-        elif kind == "Collecting":
-            self._ticker.show(f"replay   {event.done} of {event.total} episodes")  # pyright: ignore[reportAttributeAccessIssue]
-        else:
-            self._ticker.clear()
-            handlers[kind](event)  # pyright: ignore[reportArgumentType]
-
-    def _began(self, event: Began) -> None:
-        self._task, self._total = event.task, event.total
-        layers = len(event.isolation.active) + len(event.isolation.missing)
-        facts = {
-            "task": f"{event.task.name}   {event.task.n_agents} agents, {event.task.state_size} state fields, monotonicity {event.task.credit.monotonicity}",
-            "coder": _coder_text(event),
-            "sandbox": f"{event.isolation.backend}   {len(event.isolation.active)} of {layers} layers active",
-        }
-        if event.finished:
-            facts["resume"] = f"{event.finished} of {event.total} candidates are on the disk already"
-        if not self._json:
-            print_facts(self._out, facts)
-
-    def _collected(self, event: Collected) -> None:
-        info = event.dataset.info
-        if not self._json:
-            score = event.baseline.score
-            facts = {
-                "replay ": f"{info.episodes} episodes, {info.transitions:,} transitions by {', '.join(info.behaviours)}",
-                "score  ": f"explained variance of the returns; equal weights (VDN) reach {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]",
-            }
-            print_facts(self._out, facts)
-            self._out.print()
-            self._table.header()
-        self._ticker.show(f"candidate 1 of {self._total}")
-
-    def _judged(self, event: Judged) -> None:
-        from tfcaf_forge.reports.terminal import candidate_row
-
-        row = candidate_row(
-            event.proposal,
-            rejection=event.rejection,
-            duplicate=event.duplicate,
-            evidence=event.evidence,
-            score=event.score,
-            task=self._task,
-        )
-        if event.duplicate is not None and event.same != "graph":
-            row["what happened"] = f"same {event.same} as candidate {event.duplicate}"
-        self._rows.append(row)
-        if not self._json:
-            self._table.row(row)
-        if len(self._rows) < self._total:
-            self._ticker.show(f"candidate {len(self._rows) + 1} of {self._total}")
-
-    def end(self, result: Synthesis) -> None:
-        """The winner, its verdicts, the files, and what to do next."""
-        self._ticker.clear()
-        if self._json:
-            print_json(_as_json(result, self._rows))
-            return
-        self._out.print()
-        if result.winner is None or result.ranking is None:
-            facts = {"winner": "none: no candidate was accepted", "report": result.report_path}
-        else:
-            facts = _ending(result, self._task.name)
-        print_facts(self._out, {**facts, **_spent(result)})
-
-
-def _coder_text(event: Began) -> str:
-    asked = event.settings.asking
-    if asked is None:
-        return f"{event.settings.coder}, seed {event.settings.seed}   a search baseline; nothing leaves this machine"
-    if asked.endpoint == "recorded":
-        return f"{asked.model}, {asked.strategy}   answers written by hand for this project, by no model"
-    return f"{asked.model} at {asked.endpoint}, {asked.strategy}, temperature {asked.temperature:g}, seed {asked.seed}"
-
-
-def _calling_text(event: Calling) -> str:
-    """`round 2 of 3   2 calls in flight   7 calls, 12,345 tokens, $0.0123 of $1   best 0.612   4 min left`."""
-    spend, budget = event.spend, event.budget
-    money = spend.money + (f" of ${budget.usd:g}" if budget.usd is not None else "")
-    tokens = f"{spend.tokens_in + spend.tokens_out:,}" + (f" of {budget.tokens:,}" if budget.tokens is not None else "")
-    calls = f"{spend.calls}" + (f" of {budget.calls}" if budget.calls is not None else "")
-    parts = [f"round {event.round + 1} of {event.rounds}", f"{event.in_flight} calls in flight"]
-    parts.append(f"{calls} calls, {tokens} tokens, {money}")
-    if event.best is not None:
-        parts.append(f"best {event.best:.3f}")
-    if event.left_s != float("inf"):
-        parts.append(f"{seconds_text(max(0.0, event.left_s))} left")
-    return "   ".join(parts)
-
-
-def _spent(result: Synthesis) -> dict[str, str]:
-    """What asking models came to, and how to go on."""
-    spend = result.spend
-    if spend is None:
-        return {}
-    facts = {
-        "spent": f"{spend.calls} calls, {spend.tokens_in:,} + {spend.tokens_out:,} tokens, {spend.money}, {seconds_text(spend.seconds)}"
-    }
-    if spend.lost:
-        facts["spent"] += f"; {spend.lost} calls broke off and may have been billed as well"
-    listed = f"; {Path(result.folder) / 'departures.json'} lists them" if result.departures else ""
-    facts["left"] = f"{result.departures} calls left this machine{listed}"
-    if result.advice is not None and result.advice.candidate is not None:
-        facts["advice"] = f"the evaluator would choose candidate {result.advice.candidate}; the ranking decides"
-    if result.reviewer_fault:
-        facts["review"] = f"the evaluator was not heard: {result.reviewer_fault}"
-    if result.stopped:
-        facts |= {"stopped": f"{result.stopped}: {result.detail}", "resume": result.resume}
-    return facts
-
-
-def _ending(result: Synthesis, task: str) -> dict[str, str]:
-    ranking = result.ranking
-    assert ranking is not None  # noqa: S101 - the caller has looked
-    assert result.evidence is not None  # noqa: S101 - a winner has evidence
-    best = ranking.scores[0]
-    gain = f"{best.gain.value:+.3f} [{best.gain.low:+.3f}, {best.gain.high:+.3f}]"
-    judged = "better than equal weights (VDN)" if ranking.better_than_baseline else "no better than equal weights (VDN)"
-    verdicts = [
-        f"{v.property_id} {v.status}{f' {v.trials}' if v.status == 'TESTED' and v.trials else ''}"
-        for v in result.evidence.verdicts
-        if v.required
-    ]
-    kernel = Path(result.kernel_path)
-    return {
-        "winner": f"candidate {result.winner}   {judged}, {ranking.baseline.score.value:.3f}, by {gain}",
-        "verdicts": ", ".join(verdicts),
-        "kernel": f"{kernel}   {size_text(kernel.stat().st_size)}, sha256 {result.kernel_sha256[:12]}…",
-        "report": result.report_path,
-        "next": f"{program()} train --task {task} --mixer {kernel}",
-    }
-
-
-def _as_json(result: Synthesis, rows: list[dict[str, str]]) -> dict[str, Any]:
-    from tfcaf_forge.records.base import to_builtins
-
-    return {"schema": 1, **to_builtins(result), "candidates": rows}

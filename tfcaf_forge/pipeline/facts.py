@@ -66,7 +66,9 @@ def command_of(settings: dict[str, Any], folder: Path) -> str:
     parts = ["forge", "synthesize", "--task", str(settings["task"]), "--seed", str(settings["seed"])]
     for name in ("rounds", "candidates", "episodes", "profile"):
         parts += [f"--{name}", str(settings[name])]
-    parts += ["--sandbox", str(settings["backend"]), "--limits", str(settings["limits"]), "--out", str(folder)]
+    parts += ["--sandbox", str(settings["backend"]), "--limits", str(settings["limits"])]
+    parts += [word for layer in settings.get("require", ()) for word in ("--require-layers", layer)]
+    parts += ["--out", str(folder)]
     return shlex.join(parts)
 
 

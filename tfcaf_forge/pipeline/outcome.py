@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.proposals.asking import Asking
@@ -71,6 +71,18 @@ class Calling:
     best: float | None
 
 
+Stage = Literal["asking", "waiting", "answered", "sandbox", "examining", "scoring"]
+"""Where a candidate stands until it is judged: its question is in flight, is to be put again after a pause, or has its
+answer; it is being traced in the sandbox, proved and tested, or scored on the replay dataset."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Candidates have come to another stage."""
+
+    stages: Mapping[int, Stage]
+
+
 @dataclass(frozen=True)
 class Began:
     """The sandbox is up; `finished` candidates were found in the run's folder."""
@@ -113,7 +125,7 @@ class Judged:
     same: str = "graph"
 
 
-Event = Calling | Began | Collecting | Collected | Judged
+Event = Calling | Staged | Began | Collecting | Collected | Judged
 Notify = Callable[[Event], None]
 
 

@@ -10,8 +10,10 @@ import msgspec
 
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.pipeline.asked import resume_command, write_departures, write_model_report
-from tfcaf_forge.pipeline.behaviour import Fingerprints, Floats, twin_of
+from tfcaf_forge.pipeline.behaviour import Fingerprints
+from tfcaf_forge.pipeline.candidates import Candidates
 from tfcaf_forge.pipeline.export import write_kernel
+from tfcaf_forge.pipeline.judge import Judge
 from tfcaf_forge.pipeline.outcome import (
     Began,
     Brake,
@@ -22,24 +24,21 @@ from tfcaf_forge.pipeline.outcome import (
     Judged,
     Notify,
     Settings,
+    Staged,
     Synthesis,
 )
 from tfcaf_forge.pipeline.ranked import collect
 from tfcaf_forge.pipeline.report import write_report
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.pipeline.vet import Examiner
-from tfcaf_forge.proposals.base import Attempt, Coder, Drafts
+from tfcaf_forge.proposals.base import Coder, Drafts
 from tfcaf_forge.proposals.evaluator import Advice
 from tfcaf_forge.proposals.faults import ModelError
-from tfcaf_forge.proposals.normal import normal_source
 from tfcaf_forge.proposals.session import Models, Session
 from tfcaf_forge.ranking.rank import Ranker
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.ranking import Ranking, Score
-from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.task_spec import TaskSpec
-from tfcaf_forge.records.traced import Traced
-from tfcaf_forge.records.verdict import Evidence
 from tfcaf_forge.replay.dataset import Dataset, load_dataset
 from tfcaf_forge.reports.facts import KernelFile
 from tfcaf_forge.sandbox.profile import load_profile
@@ -47,7 +46,8 @@ from tfcaf_forge.sandbox.sandbox import Sandbox
 from tfcaf_forge.store import Store
 
 __all__ = [
-    "Began", "Brake", "Calling", "Collected", "Collecting", "Event", "Judged", "Notify", "Settings", "Synthesis", "synthesize",
+    "Began", "Brake", "Calling", "Collected", "Collecting", "Event", "Judged", "Notify", "Settings", "Staged", "Synthesis",
+    "synthesize",
 ]  # fmt: skip
 
 REPLAY = "replay"
@@ -127,7 +127,7 @@ def synthesize(
 
 
 class _Run:
-    """One run: the loop, and what it has written so far."""
+    """One run: the loop, and how it ended."""
 
     def __init__(
         self, store: Store, task: TaskSpec, settings: Settings, coder: Coder, given: Dataset | None, notify: Notify, brake: Brake
@@ -136,26 +136,18 @@ class _Run:
         self._coder, self._given, self._notify, self._brake = coder, given, notify, brake
         store.pin(settings.pinned)
         store.append("task", task)
-        self._proposals = store.read_all("proposal", Proposal)
-        self._rejections = store.read_all("rejection", Rejection)
-        self._duplicates = store.read_all("duplicate", int)
-        self._traced = store.read_all("traced", Traced)
-        self._evidence = store.read_all("evidence", Evidence)
-        self._scores = store.read_all("score", Score)
-        self._same: dict[int, str] = {}
-        self._prints: dict[int, Floats] = {}
+        self._candidates = Candidates(store)
         self._session: Session | None = None
         self._turn = 0
         self._ended = Drafts(by_index={})
 
     def go(self) -> Synthesis:
         """Run the loop to its end and write kernel and report."""
-        with Sandbox(
-            self._settings.backend, load_profile(self._settings.limits), require=self._settings.require
-        ) as sandbox:
+        with self._sandbox() as sandbox:
             ranker, examiner = self._begin(sandbox)
-            for place in range(self._total):
-                self._notify(self._candidate(place, examiner, ranker))
+            judge = Judge(self._candidates, examiner, ranker, None, self._notify)
+            for place in range(self._settings.rounds * self._settings.candidates):
+                self._notify(judge.of(self._proposal(place)))
             return self._finish(ranker, sandbox)
 
     def go_with(self, models: Models) -> Synthesis:
@@ -165,84 +157,33 @@ class _Run:
             self._session = session
             self._brake.then(session.stop)
             self._draft(0, None)
-            if not self._proposals and self._ended.stopped == "interrupted":
+            if not self._candidates.proposals and self._ended.stopped == "interrupted":
                 raise KeyboardInterrupt
-            if not self._proposals:
+            if not self._candidates.proposals:
                 raise ModelError(f"no candidate was proposed: {self._ended.detail}")
-            with Sandbox(
-                self._settings.backend, load_profile(self._settings.limits), require=self._settings.require
-            ) as sandbox:
+            with self._sandbox() as sandbox:
                 ranker, examiner = self._begin(sandbox)
                 fingerprints = Fingerprints(self._task, ranker.states, self._settings.seed)
+                judge = Judge(self._candidates, examiner, ranker, fingerprints, self._notify)
                 for turn in range(self._settings.rounds):
                     self._draft(turn, ranker.baseline)
-                    self._judge_round(turn, examiner, ranker, fingerprints)
+                    self._judge_round(turn, judge)
                     if self._ended.stopped:
                         break
                 return self._finish(ranker, sandbox)
 
-    @property
-    def _total(self) -> int:
-        return self._settings.rounds * self._settings.candidates
+    def _sandbox(self) -> Sandbox:
+        settings = self._settings
+        return Sandbox(settings.backend, load_profile(settings.limits), require=settings.require)
 
     def _begin(self, sandbox: Sandbox) -> tuple[Ranker, Examiner]:
         """The replay dataset and what judges candidates on it."""
-        self._notify(Began(self._task, self._settings, sandbox.isolation, self._finished(), self._total))
+        settings, finished = self._settings, len(self._candidates.finished)
+        self._notify(Began(self._task, settings, sandbox.isolation, finished, settings.rounds * settings.candidates))
         dataset = self._dataset()
-        ranker = Ranker(dataset, self._task, self._settings.seed)
+        ranker = Ranker(dataset, self._task, settings.seed)
         self._notify(Collected(dataset, ranker.baseline))
-        return ranker, Examiner(self._task, sandbox, self._settings.profile, self._settings.seed, ranker.states)
-
-    def _draft(self, turn: int, baseline: Score | None) -> None:
-        """Ask for the proposals of a round that are not on the disk yet."""
-        assert self._session is not None  # noqa: S101 - only runs with models come here
-        self._turn = turn
-        first = turn * self._settings.candidates + 1
-        ids = {i: first + i for i in range(self._settings.candidates) if first + i not in self._proposals}
-        if not ids or self._brake.pulled:
-            return
-        drafts = self._session.coder.draft(self._task, round=turn, ids=ids, history=self._history(), baseline=baseline)
-        for _, draft in sorted(drafts.by_index.items()):
-            number = draft.proposal.id
-            if draft.rejection is not None:  # before the proposal, or a resumed run would send the text to the sandbox
-                self._store.append("rejection", draft.rejection, number)
-                self._rejections[number] = draft.rejection
-            self._store.append("proposal", draft.proposal, number)
-            self._proposals[number] = draft.proposal
-        self._ended = drafts
-
-    def _judge_round(self, turn: int, examiner: Examiner, ranker: Ranker, fingerprints: Fingerprints) -> None:
-        """Judge the proposals of a round that are there."""
-        first = turn * self._settings.candidates
-        for place in range(first, first + self._settings.candidates):
-            if self._brake.pulled:
-                self._ended = Drafts(
-                    by_index={}, stopped="interrupted", detail="stopped; what was asked is on the disk"
-                )
-                return
-            if place + 1 in self._proposals:
-                self._notify(self._candidate(place, examiner, ranker, fingerprints))
-
-    def _called(self) -> None:
-        """A call to a model has begun or ended."""
-        session = self._session
-        if session is None:
-            return
-        best = max((score.score.value for score in self._scores.values()), default=None)
-        self._notify(
-            Calling(
-                self._turn,
-                self._settings.rounds,
-                session.in_flight,
-                session.spend,
-                session.budget,
-                session.left_s,
-                best,
-            )
-        )
-
-    def _finished(self) -> int:
-        return len(self._rejections) + len(self._duplicates) + len(self._evidence)
+        return ranker, Examiner(self._task, sandbox, settings.profile, settings.seed, ranker.states)
 
     def _dataset(self) -> Dataset:
         """The dataset that was given, the one that the run has collected, or a new one."""
@@ -260,108 +201,55 @@ class _Run:
         self._store.append("dataset", dataset.info)
         return dataset
 
-    def _candidate(
-        self, place: int, examiner: Examiner, ranker: Ranker, fingerprints: Fingerprints | None = None
-    ) -> Judged:
-        """Everything for one candidate that is not on the disk yet."""
-        proposal = self._proposal(place)
-        number = proposal.id
-        if number in self._rejections:
-            return Judged(proposal, rejection=self._rejections[number])
-        if number in self._duplicates:
-            return Judged(proposal, duplicate=self._duplicates[number])
-        twin = None if fingerprints is None else self._copied(proposal)
-        if twin is not None:
-            return self._duplicate(proposal, twin, "source")
-        traced = self._traced.get(number) or self._trace(proposal, examiner)
-        if isinstance(traced, Rejection):
-            return Judged(proposal, rejection=traced)
-        twin = self._twin(traced)
-        if twin is not None:
-            return self._duplicate(proposal, twin, "graph")
-        twin = None if fingerprints is None else self._look_alike(traced, fingerprints)
-        if twin is not None and number not in self._evidence:
-            return self._duplicate(proposal, twin, "behaviour")
-        evidence = self._evidence.get(number) or self._examine(traced, examiner)
-        score = self._scores.get(number)
-        if score is None and evidence.accepted:
-            score = ranker.score(number, traced.graph)
-            self._store.append("score", score, number)
-            self._scores[number] = score
-        return Judged(proposal, evidence=evidence, score=score)
+    def _draft(self, turn: int, baseline: Score | None) -> None:
+        """Ask for the proposals of a round that are not on the disk yet."""
+        assert self._session is not None  # noqa: S101 - only runs with models come here
+        self._turn = turn
+        first, known = turn * self._settings.candidates + 1, self._candidates
+        ids = {i: first + i for i in range(self._settings.candidates) if first + i not in known.proposals}
+        if not ids or self._brake.pulled:
+            return
+        drafts = self._session.coder.draft(self._task, round=turn, ids=ids, history=known.history(), baseline=baseline)
+        for _, draft in sorted(drafts.by_index.items()):
+            known.draft(draft)
+        self._ended = drafts
 
-    def _duplicate(self, proposal: Proposal, twin: int, same: str) -> Judged:
-        self._store.append("duplicate", twin, proposal.id)
-        self._duplicates[proposal.id] = twin
-        return Judged(proposal, duplicate=twin, same=same)
+    def _judge_round(self, turn: int, judge: Judge) -> None:
+        """Judge the proposals of a round that are there."""
+        first = turn * self._settings.candidates + 1
+        for number in range(first, first + self._settings.candidates):
+            if self._brake.pulled:
+                self._ended = Drafts(
+                    by_index={}, stopped="interrupted", detail="stopped; what was asked is on the disk"
+                )
+                return
+            if number in self._candidates.proposals:
+                self._notify(judge.of(self._candidates.proposals[number]))
 
-    def _copied(self, proposal: Proposal) -> int | None:
-        """An earlier candidate with the same source, but for comments and spaces."""
-        mine = normal_source(proposal.source)
-        return next(
-            (i for i, p in self._proposals.items() if i < proposal.id and i not in self._duplicates and normal_source(p.source) == mine),
-            None,
-        )  # fmt: skip
-
-    def _look_alike(self, traced: Traced, fingerprints: Fingerprints) -> int | None:
-        """An earlier accepted candidate that does the same.
-
-        One that was refuted may differ from its repair in a corner that no sample shows, so it is nobody's twin.
-        """
-        for number, evidence in self._evidence.items():
-            if evidence.accepted and number not in self._prints:
-                self._prints[number] = fingerprints.of(self._traced[number].graph)
-        earlier = {i: p for i, p in sorted(self._prints.items()) if i < traced.candidate}
-        return twin_of(fingerprints.of(traced.graph), earlier)
+    def _called(self) -> None:
+        """A call to a model has begun or ended."""
+        session = self._session
+        if session is None:
+            return
+        turn, rounds = self._turn, self._settings.rounds
+        first = turn * self._settings.candidates + 1
+        self._notify(Staged({first + index: state for index, state in session.places(turn).items()}))
+        self._notify(
+            Calling(
+                turn, rounds, session.in_flight, session.spend, session.budget, session.left_s, self._candidates.best
+            )
+        )
 
     def _proposal(self, place: int) -> Proposal:
         turn, index = divmod(place, self._settings.candidates)
-        number = place + 1
-        if number not in self._proposals:
-            proposal = self._coder.propose(self._task, id=number, round=turn, index=index, history=self._history())
-            self._store.append("proposal", proposal, number)
-            self._proposals[number] = proposal
-        return self._proposals[number]
-
-    def _history(self) -> list[Attempt]:
-        """What is known of every candidate that is done."""
-        return [
-            Attempt(
-                proposal=p,
-                rejection=self._rejections.get(i),
-                evidence=self._evidence.get(i),
-                score=self._scores.get(i),
-                duplicate=self._duplicates.get(i),
-            )
-            for i, p in self._proposals.items()
-            if i in self._rejections or i in self._evidence or i in self._duplicates
-        ]
-
-    def _trace(self, proposal: Proposal, examiner: Examiner) -> Traced | Rejection:
-        outcome = examiner.trace(proposal)
-        if isinstance(outcome, Rejection):
-            self._store.append("rejection", outcome, proposal.id)
-            self._rejections[proposal.id] = outcome
-        else:
-            self._store.append("traced", outcome, proposal.id)
-            self._traced[proposal.id] = outcome
-        return outcome
-
-    def _twin(self, traced: Traced) -> int | None:
-        """An earlier candidate with the same graph."""
-        return next(
-            (i for i, other in self._traced.items() if i < traced.candidate and other.graph_digest == traced.graph_digest), None
-        )  # fmt: skip
-
-    def _examine(self, traced: Traced, examiner: Examiner) -> Evidence:
-        evidence = examiner.examine(traced)
-        self._store.append("evidence", evidence, traced.candidate)
-        self._evidence[traced.candidate] = evidence
-        return evidence
+        number, known = place + 1, self._candidates
+        if number not in known.proposals:
+            known.propose(self._coder.propose(self._task, id=number, round=turn, index=index, history=known.history()))
+        return known.proposals[number]
 
     def _finish(self, ranker: Ranker, sandbox: Sandbox) -> Synthesis:
         """Rank, export the winner, write the report. What is not final is written as a file, never as a record."""
-        ranking = ranker.rank(list(self._scores.values()))
+        ranking = ranker.rank(list(self._candidates.scores.values()))
         self._store.append("isolation", sandbox.isolation)
         if not self._ended.stopped:
             self._store.append("ranking", ranking)
@@ -392,29 +280,29 @@ class _Run:
         if known is not None or self._session is None or self._ended.stopped:
             return known
         advice = self._session.coder.choose(
-            self._task, rounds=self._settings.rounds, history=self._history(), baseline=baseline
+            self._task, rounds=self._settings.rounds, history=self._candidates.history(), baseline=baseline
         )
         if advice is not None:
             self._store.append("advice", advice)
         return advice
 
     def _synthesis(self, ranking: Ranking, kernel: KernelFile | None, report: Path) -> Synthesis:
-        accepted = [e for e in self._evidence.values() if e.accepted]
-        winner = ranking.winner
+        known, winner = self._candidates, ranking.winner
+        accepted = [e for e in known.evidence.values() if e.accepted]
         return Synthesis(
             folder=str(self._store.folder),
             ranking=ranking if winner is not None else None,
             winner=winner,
-            winner_graph="" if winner is None else self._traced[winner].graph_digest,
+            winner_graph="" if winner is None else known.traced[winner].graph_digest,
             kernel_path="" if kernel is None else kernel.path,
             kernel_sha256="" if kernel is None else kernel.sha256,
             report_path=str(report),
-            proposed=len(self._proposals),
-            rejected=len(self._rejections),
-            refuted=len(self._evidence) - len(accepted),
-            duplicates=len(self._duplicates),
+            proposed=len(known.proposals),
+            rejected=len(known.rejections),
+            refuted=len(known.evidence) - len(accepted),
+            duplicates=len(known.duplicates),
             accepted=len(accepted),
-            evidence=None if winner is None else self._evidence[winner],
+            evidence=None if winner is None else known.evidence[winner],
         )
 
 

@@ -10,9 +10,12 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tfcaf_forge.proposals.exchange import Answered, Asked
 from tfcaf_forge.records.base import Plain
+
+PlaceState = Literal["asking", "waiting", "answered"]
 
 
 class Price(Plain, frozen=True, kw_only=True):
@@ -141,6 +144,19 @@ class Ledger:
         """Calls that were begun and have not ended."""
         return len(self._open)
 
+    def places(self, round: int) -> dict[int, PlaceState]:
+        """How the questions of a round stand, by index; one that was not put yet is missing."""
+        found: dict[int, PlaceState] = {}
+        for call, answered in self._closed.values():
+            if _writes(call, round):
+                found[call.question.slot.index] = (
+                    "waiting" if answered is None or answered.reply is None else "answered"
+                )
+        for call in self._open.values():
+            if _writes(call, round):
+                found[call.question.slot.index] = "asking"
+        return found
+
     @property
     def spend(self) -> Spend:
         """What has been spent so far."""
@@ -165,6 +181,12 @@ class Ledger:
             else:
                 tokens, usd = tokens + answered.tokens_in + answered.tokens_out, usd + (answered.usd or 0.0)
         return len(self._closed) + len(self._open), tokens, usd
+
+
+def _writes(call: Asked, round: int) -> bool:
+    """Whether a call is for a proposal of a round, and not for the evaluator."""
+    slot = call.question.slot
+    return slot.round == round and slot.purpose not in ("critique", "choose")
 
 
 def _is_lost(answered: Answered | None) -> bool:

@@ -14,7 +14,7 @@ from tfcaf_forge.proposals.coder import ModelCoder, opening
 from tfcaf_forge.proposals.exchange import Message, Question, Slot
 from tfcaf_forge.proposals.faults import ModelError
 from tfcaf_forge.proposals.govern import only_local, require_local
-from tfcaf_forge.proposals.ledger import Budget, Ledger, Spend
+from tfcaf_forge.proposals.ledger import Budget, Ledger, PlaceState, Spend
 from tfcaf_forge.proposals.model import Model
 from tfcaf_forge.proposals.redact import Redactor
 from tfcaf_forge.proposals.transcript import Recording, Transcript
@@ -129,6 +129,10 @@ class Session:
     def in_flight(self) -> int:
         """Calls that have not ended."""
         return self._ledger.in_flight
+
+    def places(self, round: int) -> dict[int, PlaceState]:
+        """How the questions of a round stand, by index."""
+        return self._ledger.places(round)
 
     @property
     def left_s(self) -> float:
