@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from tfcaf_forge.proposals.allowed import REFUSED, TAKEN
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.traced import Traced
@@ -157,3 +158,16 @@ def _page(trace) -> str:
                 f"\n```python\n{idiom.refused}\n```\n\n{idiom.why}\n\n> {said}\n\n```python\n{idiom.instead}\n```\n"
             )
     return "".join(parts)
+
+
+@pytest.mark.parametrize("form", REFUSED, ids=lambda form: form.said[:40])
+def test_what_a_prompt_says_is_refused_is_refused(form, trace):
+    told = trace("local_q, state = q, s\n" + form.shown)
+    assert isinstance(told, Rejection)
+    assert told.code != "exception", str(told)
+
+
+@pytest.mark.parametrize("form", TAKEN, ids=lambda form: form.said[:40])
+def test_what_a_prompt_promises_is_taken(form, trace):
+    told = trace("local_q, state = q, s\n" + form.shown)
+    assert isinstance(told, Traced), str(told)

@@ -137,6 +137,7 @@ class _Run:
         store.pin(settings.pinned)
         store.append("task", task)
         self._candidates = Candidates(store)
+        self._found = len(self._candidates.finished)
         self._session: Session | None = None
         self._turn = 0
         self._ended = Drafts(by_index={})
@@ -178,8 +179,8 @@ class _Run:
 
     def _begin(self, sandbox: Sandbox) -> tuple[Ranker, Examiner]:
         """The replay dataset and what judges candidates on it."""
-        settings, finished = self._settings, len(self._candidates.finished)
-        self._notify(Began(self._task, settings, sandbox.isolation, finished, settings.rounds * settings.candidates))
+        settings = self._settings
+        self._notify(Began(self._task, settings, sandbox.isolation, self._found, settings.rounds * settings.candidates))
         dataset = self._dataset()
         ranker = Ranker(dataset, self._task, settings.seed)
         self._notify(Collected(dataset, ranker.baseline))

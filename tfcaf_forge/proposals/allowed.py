@@ -7,6 +7,8 @@ listed as needing no name.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tfcaf_forge.graph.ops import TABLE
 
 _TORCH: dict[str, str] = {
@@ -44,11 +46,12 @@ _TORCH: dict[str, str] = {
     "softmax": "_softmax", "log_softmax": "_log_softmax", "cumsum": "cumsum", "cumprod": "cumprod", "sort": "sort",
     "topk": "topk", "flip": "flip",
     # products
-    "matmul": "mm bmm mv", "dot": "dot",
+    "matmul": "mm bmm mv", "dot": "dot", "einsum": "bmm mul.Tensor sum.dim_IntList", "outer": "mul.Tensor",
     # shape
     "reshape": "view _unsafe_view", "broadcast_to": "expand", "tile": "repeat", "unsqueeze": "unsqueeze",
     "squeeze": "squeeze squeeze.dim squeeze.dims", "permute": "permute", "transpose": "transpose.int t",
-    "select": "select.int", "narrow": "slice.Tensor", "split": "split.Tensor split_with_sizes",
+    "select": "select.int", "narrow": "slice.Tensor", "split": "split.Tensor split_with_sizes", "chunk": "split.Tensor",
+    "flatten": "view",
     "unbind": "unbind.int", "cat": "cat", "stack": "stack",
     # picking and placing
     "gather": "gather", "index_select": "index_select", "scatter": "scatter.value scatter.src",
@@ -58,9 +61,52 @@ _F: dict[str, str] = {
     "softmax": "_softmax", "log_softmax": "_log_softmax", "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh",
     "softplus": "softplus", "elu": "elu", "leaky_relu": "leaky_relu", "gelu": "gelu", "silu": "silu",
     "hardtanh": "hardtanh", "pad": "constant_pad_nd", "one_hot": "eq.Tensor arange",
+    "normalize": "linalg_vector_norm div.Tensor", "softmin": "_softmax", "cosine_similarity": "linalg_vector_norm",
 }  # fmt: skip
 SILENT = frozenset({"alias", "lift_fresh", "lift_fresh_copy", "detach", "_to_copy", "copy", "index.Tensor"})
 """Rows that need no name: conversions, copies, and plain indexing, which the prompt shows as `x[:, i]`."""
+
+
+class Form(NamedTuple):
+    """A way of writing: how a prompt names it, and lines of a function of (local_q, state) that show it."""
+
+    said: str
+    shown: str
+
+
+REFUSED = (
+    Form("`if` or `while` on values of tensors (write `torch.where(condition, a, b)`)", "if state.sum() > 0:\n    local_q = -local_q"),
+    Form("boolean masks as indices (write `torch.where`)", "x = state.clone()\nx[x < 0] = 0.0"),
+    Form("`max` and `min` of Python on tensors (write `torch.maximum(a, b)`)", "x = max(state[:, 0], state[:, 1])"),
+    Form("`.item()` and `float(tensor)`", "x = state[0, 0].item()"),
+    Form("`torch.tensor` of other tensors (write `torch.stack`)", "x = torch.tensor([state[0, 0], state[0, 1]])"),
+    Form("`one_hot` without `num_classes`", "x = F.one_hot(state[:, 0].long().clamp(0, 1))"),
+    Form("loops over rows", "for row in state:\n    x = row"),
+    Form("in-place methods such as `add_`", "x = local_q.clone()\nx.add_(1.0)"),
+    Form("writing to `local_q` or `state`", "local_q[:, 0] = 0.0"),
+    Form("`lambda`", "f = lambda x: x"),
+    Form("classes", "class A:\n    pass"),
+    Form("dictionaries", "x = {'a': 1.0}"),
+    Form("f-strings and `print`", "x = f'{state}'"),
+    Form("`try`, `with` and `raise`", "try:\n    x = state\nexcept ValueError:\n    x = local_q"),
+    Form("imports other than torch, torch.nn.functional and math", "import numpy as np"),
+    Form("random numbers", "x = torch.rand(2)"),
+    Form("modules with parameters (`torch.nn.Linear`)", "x = torch.nn.Linear(2, 1)"),
+    Form("`.cuda()`", "x = local_q.cuda()"),
+    Form("`.double()`", "x = local_q.double()"),
+)  # fmt: skip
+"""What models often write and the sandbox refuses; a test has the sandbox refuse each as it is shown."""
+TAKEN = (
+    Form("slices, and assignment to slices of tensors you made", "x = state.clone()\nx[:, 0] = local_q[:, 0]"),
+    Form("`for` over `range` of a constant, `enumerate`, `zip`", "for i in range(2):\n    x = state[:, i]"),
+    Form("`if` on constants and shapes", "if state.shape[1] > 1:\n    x = state"),
+    Form("lists and comprehensions", "x = [state[:, i] for i in range(2)]\nx.append(local_q[:, 0])"),
+    Form("helper functions, also with default values", "def f(x, scale=2.0):\n    return x * scale\nx = f(state)"),
+    Form("`math` for plain numbers", "x = math.sqrt(2.0)"),
+    Form("`min`, `max`, `sum`, `abs`, `len` of plain numbers and lists", "x = max([1.0, 2.0])"),
+    Form("`.float()`, `.long()`, `.bool()`", "x = state.long().float()"),
+)
+"""What prompts promise beside the names; a test has the sandbox take each."""
 
 
 def torch_names() -> tuple[str, ...]:

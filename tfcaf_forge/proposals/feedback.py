@@ -14,11 +14,28 @@ _MOST_CHARACTERS = 400
 
 
 def state_rows(task: TaskSpec) -> list[dict[str, Any]]:
-    """The state vector field by field: index, name, what values it takes, and what it means."""
-    return [
-        {"index": slot.index, "name": slot.name, "values": _values(slot), "meaning": _meaning(slot, task)}
-        for slot in task.layout
-    ]
+    """The state vector field by field: index, name, what values it takes, and what it means.
+
+    `meaning` is everything that is known of a field; `own` leaves out what holds for its whole block, which stands in
+    `note` and is to be said where a block `opens`.
+    """
+    rows: list[dict[str, Any]] = []
+    for slot in task.layout:
+        note = plain(next(block for block in task.state if block.name == slot.block).description)
+        own = _meaning(slot)
+        rows.append(
+            {
+                "index": slot.index,
+                "name": slot.name,
+                "values": _values(slot),
+                "own": own,
+                "meaning": "; ".join(part for part in (own, note) if part),
+                "block": plain(slot.block, 40),
+                "note": note,
+                "opens": not rows or rows[-1]["block"] != plain(slot.block, 40),
+            }
+        )
+    return rows
 
 
 def view_of(attempt: Attempt, task: TaskSpec, baseline: Score | None) -> dict[str, Any]:
@@ -130,11 +147,9 @@ def _values(slot: Slot) -> str:
     return text if slot.absent is None else f"{text}, or {_number(slot.absent)} where it is absent"
 
 
-def _meaning(slot: Slot, task: TaskSpec) -> str:
-    block = next(block for block in task.state if block.name == slot.block)
+def _meaning(slot: Slot) -> str:
     parts = [plain(slot.description), f"unit: {plain(slot.unit, 40)}" if slot.unit else ""]
     parts.append(f"belongs to agent {slot.agent}" if slot.agent is not None else "")
-    parts.append(plain(block.description))
     parts.append("padding: credit must not depend on it" if slot.irrelevant else "")
     return "; ".join(part for part in parts if part)
 

@@ -10,13 +10,13 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tfcaf_forge.proposals.allowed import functional_names, torch_names
+from tfcaf_forge.proposals.allowed import REFUSED, TAKEN, functional_names, torch_names
 from tfcaf_forge.proposals.feedback import plain, state_rows
 from tfcaf_forge.records.base import digest_of
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.resources import bundled
 
-VERSION = "v1"
+_NAMED = re.compile(r"(?P<name>\w+)\.v(?P<version>\d+)\.j2")
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _BLANKS = re.compile(r"\n{3,}")
 _MOST_DESCRIPTION = 4000
@@ -29,7 +29,7 @@ def render(name: str, values: Mapping[str, Any]) -> str:
         name: the template's name without version and ending, such as `repair`.
         values: what it names; a name that is missing is an error.
     """
-    text = _environment().get_template(f"{name}.{VERSION}.j2").render(**values)
+    text = _environment().get_template(_latest()[name]).render(**values)
     return _BLANKS.sub("\n\n", text).strip() + "\n"
 
 
@@ -50,13 +50,23 @@ def task_values(task: TaskSpec) -> dict[str, Any]:
         "q_scale": f"{task.credit.q_scale:g}",
         "torch_names": torch_names(),
         "functional_names": functional_names(),
+        "taken": TAKEN,
+        "refused": REFUSED,
     }
 
 
 def prompts_digest() -> str:
-    """SHA-256 over the templates of this version: a run that is resumed must ask in the same words."""
-    files = sorted(bundled("prompts").glob(f"*.{VERSION}.j2"))
-    return digest_of([(path.name, path.read_text(encoding="utf-8")) for path in files])
+    """SHA-256 over the templates in use: a run that is resumed must ask in the same words."""
+    folder = bundled("prompts")
+    return digest_of([(name, (folder / name).read_text(encoding="utf-8")) for name in sorted(_latest().values())])
+
+
+@cache
+def _latest() -> dict[str, str]:
+    """The file of every template's newest version."""
+    found = [match for path in bundled("prompts").glob("*.j2") if (match := _NAMED.fullmatch(path.name)) is not None]
+    found.sort(key=lambda match: int(match["version"]))
+    return {match["name"]: match[0] for match in found}
 
 
 def fenced(text: str, tag: str = "") -> str:
