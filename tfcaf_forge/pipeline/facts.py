@@ -6,6 +6,7 @@ import os
 import platform
 import shlex
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,11 @@ def facts_of(folder: Path, task: TaskSpec, settings: dict[str, Any], kernel: Pat
     )
 
 
+@cache
 def lock() -> bytes:
-    """Every installed distribution with its version, one a line, in order."""
-    names = {f"{str(d.metadata['Name']).lower()}=={d.version}" for d in distributions() if d.metadata["Name"]}
+    """Every installed distribution with its version, one a line, in order; read once, since it takes half a second."""
+    read = (distribution.metadata for distribution in distributions())
+    names = {f"{str(metadata['Name']).lower()}=={metadata['Version']}" for metadata in read if metadata["Name"]}
     return "".join(f"{name}\n" for name in sorted(names)).encode()
 
 

@@ -29,6 +29,8 @@ from tfcaf_forge.records.base import Plain, Record, canonical_json
 from tfcaf_forge.records.ranking import Interval
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.dataset import load_dataset
+from tfcaf_forge.sandbox.profile import load_profile
+from tfcaf_forge.sandbox.sandbox import Sandbox
 from tfcaf_forge.store import Store
 
 OFFLINE = "offline"
@@ -150,24 +152,24 @@ def stability(
     dataset = replay or _dataset(spec, folder / "replay", episodes, seed, progress)
     lines: list[Stability] = []
     baseline = 0.0
-    # Models first: one that cannot be asked is found out before the offline coder has worked.
-    for number, (name, asked) in enumerate(zip([*names[1:], names[0]], [*alone, None], strict=True), 1):
-        if brake.pulled:
-            break
-        if begin is not None:
-            begin(Sampling(OFFLINE if asked is None else asked.asking.model, number, len(names)))
-        result = synthesize(
-            spec, models=asked, out=folder / name, seed=seed, rounds=1, candidates=samples, replay=dataset, profile=profile,
-            backend=backend, limits=limits, notify=notify, brake=brake,
-        )  # fmt: skip
-        lines.append(_measure(result, spec, dataset, seed))
-        baseline = _baseline(result, baseline)
+    with Sandbox(backend, load_profile(limits)) as sandbox:
+        for number, (name, asked) in enumerate(zip(names, [None, *alone], strict=True), 1):
+            if brake.pulled:
+                break
+            if begin is not None:
+                begin(Sampling(OFFLINE if asked is None else asked.asking.model, number, len(names)))
+            result = synthesize(
+                spec, models=asked, out=folder / name, seed=seed, rounds=1, candidates=samples, replay=dataset, profile=profile,
+                backend=backend, limits=limits, sandbox=sandbox, notify=notify, brake=brake,
+            )  # fmt: skip
+            lines.append(_measure(result, spec, dataset, seed))
+            baseline = _baseline(result, baseline)
     found = Comparison(
         task=spec.name,
         wanted=samples,
         dataset=load_dataset(dataset, spec).digest,
         baseline=baseline,
-        coders=tuple(sorted(lines, key=lambda line: line.coder != OFFLINE)),
+        coders=tuple(lines),
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "stability.json").write_bytes(msgspec.json.format(canonical_json(found), indent=2) + b"\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -69,6 +70,7 @@ def synthesize(
     backend: str = "local",
     limits: str = "default",
     require: Sequence[str] = (),
+    sandbox: Sandbox | None = None,
     notify: Notify | None = None,
     brake: Brake | None = None,
 ) -> Synthesis:
@@ -89,6 +91,7 @@ def synthesize(
         profile: trial profile: `fast`, `search` or `audit`.
         backend, limits: the sandbox's backend and profile.
         require: layers of the sandbox without which nothing runs, besides those of the profile; `all` for every one.
+        sandbox: one that was opened with these three and is to be used in place of a new one.
         notify: told what happens as it happens.
         brake: ends the run early, but in order, when it is pulled.
 
@@ -122,7 +125,7 @@ def synthesize(
     )
     folder = out or Path("runs") / default_name(spec, seed, models)
     with Store(folder) as store:
-        run = _Run(store, spec, settings, writer, given, notify or _ignore, brake or Brake())
+        run = _Run(store, spec, settings, writer, given, sandbox, notify or _ignore, brake or Brake())
         return run.go() if models is None else run.go_with(models)
 
 
@@ -130,9 +133,17 @@ class _Run:
     """One run: the loop, and how it ended."""
 
     def __init__(
-        self, store: Store, task: TaskSpec, settings: Settings, coder: Coder, given: Dataset | None, notify: Notify, brake: Brake
-    ) -> None:  # fmt: skip
-        self._store, self._task, self._settings = store, task, settings
+        self,
+        store: Store,
+        task: TaskSpec,
+        settings: Settings,
+        coder: Coder,
+        given: Dataset | None,
+        opened: Sandbox | None,
+        notify: Notify,
+        brake: Brake,
+    ) -> None:
+        self._store, self._task, self._settings, self._opened = store, task, settings, opened
         self._coder, self._given, self._notify, self._brake = coder, given, notify, brake
         store.pin(settings.pinned)
         store.append("task", task)
@@ -173,7 +184,9 @@ class _Run:
                         break
                 return self._finish(ranker, sandbox)
 
-    def _sandbox(self) -> Sandbox:
+    def _sandbox(self) -> AbstractContextManager[Sandbox]:
+        if self._opened is not None:
+            return nullcontext(self._opened)
         settings = self._settings
         return Sandbox(settings.backend, load_profile(settings.limits), require=settings.require)
 

@@ -61,7 +61,7 @@ _REMEDIES = {
     "forbidden": "the key may not use this model; ask for access, or choose another --model",
     "payment": "the account has no credit left; top it up, or choose another --model",
     "unknown-model": "check the spelling (PROVIDER/NAME, such as ollama/qwen3-coder), and that the endpoint serves it",
-    "bad-request": "the endpoint refused the parameters; check --temperature and --answer-tokens",
+    "bad-request": "the endpoint refused the request; check --model, --temperature and --answer-tokens against what it says",
 }
 
 
