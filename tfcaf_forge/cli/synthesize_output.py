@@ -171,7 +171,9 @@ class Show:
             row = self._table.text(cells)
             row.stylize("dim")
             yield row
-        yield Text(self._standing(), style="cyan")
+        standing = self._standing()
+        if standing:
+            yield Text(standing, style="cyan")
 
     def _standing(self) -> str:
         """`6 of 9 candidates   round 2 of 3   2 calls in flight   …   best 0.612   about 40 s left`."""

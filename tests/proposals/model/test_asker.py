@@ -228,9 +228,10 @@ def test_an_answer_on_the_disk_is_not_asked_for_again(store):
     assert len(model.asked) == 3
 
 
-def test_different_answers_to_one_prompt_are_kept_apart_by_their_index(serve, store):
+@pytest.mark.parametrize("stream", [True, False], ids=["streaming", "whole"])
+def test_different_answers_to_one_prompt_are_kept_apart_by_their_index(serve, store, stream):
     server = serve(lambda number, body: Say(text=f"answer {number}"))
-    model = litellm_model(server)
+    model = litellm_model(server, stream=stream)
     first = ask(asker(store, model)[0], 0, 1, 2)
     assert sorted(first) == ["answer 0", "answer 1", "answer 2"]
     assert ask(asker(store, model)[0], 0, 1, 2) == first
@@ -279,6 +280,17 @@ async def _quiet(made, sample):
     except Stop as stop:
         return stop
     return "answer"
+
+
+def test_the_ledger_tells_where_every_place_of_a_round_stands(store):
+    made, ledger = asker(store, Scripted(0.0, SERVER), limits=msgspec.structs.replace(QUICK, concurrency=1))
+    ask(made, 0)
+    ask(made, 1)
+    assert ledger.places(0) == {0: "answered", 1: "waiting"}
+    question = Question(slot=Slot(purpose="repair", index=2), model="m", endpoint="e", messages=(), parameters={})
+    made._transcript.begin(question, tokens=1, usd=None, left=False)
+    assert ledger.places(0)[2] == "asking"
+    assert ledger.places(1) == {}
 
 
 def test_what_left_the_machine_is_listed_and_what_did_not_is_not(store):

@@ -75,8 +75,9 @@ def test_every_failure_of_the_other_end_has_its_code(serve, stream, say, code, a
 
 
 @BOTH
-def test_a_server_that_hangs_is_given_up_in_time(serve, stream):
-    model = litellm_model(serve([Say(hang=True)]), stream=stream)
+@pytest.mark.parametrize("say", [Say(hang=True), Say(delay=60.0)], ids=["after the headers", "before them"])
+def test_a_server_that_hangs_is_given_up_in_time(serve, stream, say):
+    model = litellm_model(serve([say]), stream=stream)
     began = time.monotonic()
     fault = ask(model, timeout_s=1.0)
     assert isinstance(fault, Fault)

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from tests.proposals.model.conftest import QUICK, Say, ScriptedServer, litellm_model, models_of
 from tfcaf_forge.cli.app import app
 from tfcaf_forge.errors import InputError
+from tfcaf_forge.pipeline.report import report
 from tfcaf_forge.pipeline.synthesize import Brake, Judged, synthesize
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.proposals.exchange import Answered, Asked
@@ -135,6 +136,8 @@ def test_the_budget_ends_a_run_with_its_best_and_more_budget_resumes_it(run, ser
     assert Path(first.kernel_path).is_file()
     assert "--model openai/scripted" in first.resume
     assert "--max-calls 1" in first.detail
+    anew = report(tmp_path / "run", "json", tmp_path / "anew.json")
+    assert "--model openai/scripted" in anew.read_text()
     second = run(tmp_path / "run", models_of(model), rounds=2)
     assert (second.stopped, second.proposed) == ("", 2)
     assert second.spend is not None
@@ -337,7 +340,11 @@ def wait_until(ready, process, seconds=90.0):
 
 def test_ctrl_c_once_saves_and_prints_how_to_resume(serve, tmp_path):
     server = serve(lambda number, body: Say(text=[FINE, OTHER][min(number, 1)], delay=0.0 if number == 0 else 3.0))
-    words = [w for w in command(server, tmp_path / "run", "--rounds", 3, "--candidates", 1) if w != "--json"]
+    words = [
+        w
+        for w in command(server, tmp_path / "run", "--rounds", 3, "--candidates", 1, "--max-minutes", 9.5)
+        if w != "--json"
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "tfcaf_forge", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -351,6 +358,7 @@ def test_ctrl_c_once_saves_and_prints_how_to_resume(serve, tmp_path):
     assert "stopped  interrupted" in " ".join(out.split("\n")).replace("   ", "  ")
     assert "resume" in out
     assert "--model openai/scripted" in out
+    assert "--max-minutes 9.5" in out.split("resume", 1)[1]
     assert len(server.requests) == 2
     assert (tmp_path / "run" / "kernel.safetensors").is_file()
 
