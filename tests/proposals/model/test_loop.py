@@ -226,7 +226,7 @@ def forge(*words, cwd, **environment):
         env={**base, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
     )
 
 
@@ -299,7 +299,7 @@ def test_a_recorded_run_repeats_itself_without_a_network(killed, tmp_path):
         words = ["unshare", "-rn", *words]
     else:
         pytest.skip("user namespaces are not allowed here, so the network cannot be unshared")
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["winner_graph"] == first["winner_graph"] != ""
     with Store(folder, write=False) as one, Store(tmp_path / "again", write=False) as other:
@@ -328,7 +328,7 @@ def answers_in(folder: Path) -> list[int]:
         return []
 
 
-def wait_until(ready, process, seconds=90.0):
+def wait_until(ready, process, seconds=300.0):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert process.poll() is None, "it ended before its time"
@@ -353,7 +353,7 @@ def test_ctrl_c_once_saves_and_prints_how_to_resume(serve, tmp_path):
     )
     wait_until(lambda: len(server.requests) == 2, process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert "Ctrl-C again stops at once" in err
     assert "stopped  interrupted" in " ".join(out.split("\n")).replace("   ", "  ")
     assert "resume" in out
