@@ -137,7 +137,8 @@ class Show:
         for number, stage in event.stages.items():
             self._stages[number] = stage
             self._clock.enter(number, stage)
-        self._tell(f"candidate {len(self._rows) + 1} of {self._total}" if self._total else "asking")
+        doing = _DOING[next(iter(event.stages.values()))] if event.stages else ""
+        self._tell(f"candidate {len(self._rows) + 1} of {self._total}   {doing}" if self._total else doing)
 
     def _judged(self, event: Judged) -> None:
         from tfcaf_forge.reports.terminal import candidate_row

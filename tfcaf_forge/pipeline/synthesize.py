@@ -172,7 +172,8 @@ class _Run:
             if not self._candidates.proposals and self._ended.stopped == "interrupted":
                 raise KeyboardInterrupt
             if not self._candidates.proposals:
-                raise ModelError(f"no candidate was proposed: {self._ended.detail}")
+                remedy = "; raise it, and repeat the command" if self._ended.stopped == "budget" else ""
+                raise ModelError(f"no candidate was proposed: {self._ended.detail}{remedy}")
             with self._sandbox() as sandbox:
                 ranker, examiner = self._begin(sandbox)
                 fingerprints = Fingerprints(self._task, ranker.states, self._settings.seed)

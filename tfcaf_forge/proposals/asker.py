@@ -19,7 +19,8 @@ from tfcaf_forge.proposals.transcript import Recording, Transcript
 from tfcaf_forge.records.base import Plain, Scalar
 
 BYTES_PER_TOKEN = 2.5
-"""Fewer bytes a token than texts in English or code have, so that an estimate of tokens is an upper bound."""
+"""Fewer bytes a token than large vocabularies take for English or code, so that an estimate of tokens is an upper bound;
+where an endpoint counts more tokens than that, its own count is believed from then on."""
 
 
 class Limits(Plain, frozen=True, kw_only=True):
@@ -47,6 +48,7 @@ class _Line:
     """A model and how it has been doing."""
 
     model: Model
+    bytes_per_token: float = BYTES_PER_TOKEN
     failures: int = 0
     given_up: Fault | None = None
 
@@ -183,11 +185,12 @@ class Asker:
 
     async def _call(self, line: _Line, question: Question) -> Answered:
         """One call: admitted, written down, made, written down."""
-        tokens = tokens_of(question)
-        number = await self._admit(line, question, tokens)
+        number, tokens = await self._admit(line, question)
         try:
             reply = await line.model.ask(question, min(self._limits.timeout_s, max(1.0, self._ledger.left_s)))
             answered = self._answered(line, question, reply, tokens)
+            if reply.tokens_in:
+                line.bytes_per_token = min(line.bytes_per_token, question.size / reply.tokens_in)
             line.failures = 0
             self._answers += 1
         except CallFailed as failed:
@@ -201,16 +204,17 @@ class Asker:
             raise ModelError(_explain(line.model, answered.fault))
         return answered
 
-    async def _admit(self, line: _Line, question: Question, tokens: tuple[int, int]) -> int:
-        """Wait until the call fits beside those in flight, and write it down.
+    async def _admit(self, line: _Line, question: Question) -> tuple[int, tuple[int, int]]:
+        """Wait until the call fits beside those in flight, and write it down; its number, and the most tokens of it.
 
         Raises:
             Stop: it does not fit even when nothing is in flight.
         """
         price = line.model.price
-        usd = None if price is None else price.of(*tokens)
         async with self._changed:
             while True:
+                tokens = tokens_of(question, line.bytes_per_token)  # anew: an answer may have taught a better bound
+                usd = None if price is None else price.of(*tokens)
                 if self._stopped.is_set():
                     raise Stop("interrupted", "stopped; what was asked is on the disk")
                 obstacle = self._ledger.obstacle(sum(tokens), usd)
@@ -221,7 +225,7 @@ class Asker:
                 await self._changed.wait()
             number = self._transcript.begin(question, tokens=sum(tokens), usd=usd, left=line.model.leaves)
         self._progress()
-        return number
+        return number, tokens
 
     def _answered(self, line: _Line, question: Question, reply: Reply, bound: tuple[int, int]) -> Answered:
         """What an answer has cost; where the endpoint counted nothing, the most that it can have been."""
@@ -246,10 +250,10 @@ class Asker:
             line.given_up = fault
 
 
-def tokens_of(question: Question) -> tuple[int, int]:
+def tokens_of(question: Question, bytes_per_token: float = BYTES_PER_TOKEN) -> tuple[int, int]:
     """The most tokens that a question and its answer can have."""
     limit = question.parameters.get("max_tokens", 4096)
-    return int(question.size / BYTES_PER_TOKEN) + 16, int(limit)
+    return int(question.size / bytes_per_token) + 16, int(limit)
 
 
 def _explain(model: Model, fault: Fault) -> str:

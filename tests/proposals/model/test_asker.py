@@ -198,6 +198,14 @@ def test_every_budget_ends_the_run(store, budget, calls):
     assert {r.reason for r in results if isinstance(r, Stop)} == {"budget"}
 
 
+def test_an_endpoint_that_counts_more_tokens_than_were_expected_is_believed(store):
+    model = Scripted(usage=(2000, 10))  # a small vocabulary: a token a byte
+    made, ledger = asker(store, model, budget=Budget(tokens=5000), limits=msgspec.structs.replace(QUICK, concurrency=1))
+    results = ask(made, *range(4), text="x" * 2000, answer_tokens=10)
+    assert [isinstance(r, Stop) for r in results] == [False, False, True, True]
+    assert ledger.spend.tokens_in + ledger.spend.tokens_out == 4020
+
+
 def test_a_budget_holds_over_sessions(store):
     model = Scripted()
     made, _ = asker(store, model, budget=Budget(calls=3))
