@@ -62,6 +62,7 @@ class Guards:
             "__builtins__": pythons.builtins(),
             "__name__": "candidate",
             "__metaclass__": None,
+            "_enter_": budget.act,
             "_getattr_": _counted(guarded_attribute),
             "_getitem_": _counted(guarded_item),
             "_getiter_": self.steps,
@@ -206,6 +207,8 @@ def guarded_item(target: Any, key: Any) -> Any:  # noqa: ANN401
     if type(target) in (list, tuple, torch.Size) or isinstance(target, _RETURN_TYPES):
         if type(key) is not int and type(key) is not slice:
             raise Refused("run", "index", "a list is indexed by an integer that does not depend on the data")
+        if type(key) is slice:
+            budget.items(len(target))
         return target[key]
     raise Refused("run", "index", f"a {type(target).__name__} cannot be indexed")
 

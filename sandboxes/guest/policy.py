@@ -45,6 +45,13 @@ class DefaultDeny(RestrictingNodeTransformer):
             return node
         return self.visit_BinOp(node) if isinstance(node, Augmented) else super().visit(node)
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+        """A function begins with `_enter_()`: forty that call the next one twice do nothing else, a trillion times."""
+        made: object = super().visit_FunctionDef(node)
+        if isinstance(made, ast.FunctionDef):
+            made.body.insert(0, _call("_enter_", made))
+        return cast(ast.AST, made)
+
     def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
         """Numbers, None and `...`: the screen has seen that it is no more than that."""
         return node
@@ -103,6 +110,13 @@ class DefaultDeny(RestrictingNodeTransformer):
 
     def _expr(self, node: ast.expr) -> ast.expr:
         return cast(ast.expr, self.visit(node))
+
+
+def _call(name: str, at: ast.stmt) -> ast.Expr:
+    """A call of a guard as a statement, where `at` stood."""
+    call = ast.Expr(ast.Call(ast.Name(name, ast.Load()), [], []))
+    copy_locations(call, at)
+    return call
 
 
 def _guard(name: str, at: ast.expr | ast.stmt, *args: ast.expr) -> ast.Call:

@@ -11,6 +11,8 @@ from guest import budget, operators
 from guest.refusal import Refused
 
 MAX_LOOP = 4096
+MAX_DIGITS = 30
+"""Most digits to round to: for a whole number Python computes ten to that power first."""
 
 
 def builtins() -> dict[str, Any]:
@@ -65,6 +67,8 @@ def _sum(items: Any, start: Any = 0) -> Any:  # noqa: ANN401
 def _round(value: Any, digits: int | None = None) -> Any:  # noqa: ANN401
     if type(value) not in (int, float):
         raise Refused("run", "argument", "round() takes a Python number; use torch.round for tensors")
+    if digits is not None and not -MAX_DIGITS <= integer("round()", digits) <= MAX_DIGITS:
+        raise Refused("run", "argument", f"round() to {digits} digits; at most {MAX_DIGITS}")
     return round(value, digits)
 
 

@@ -208,6 +208,8 @@ def _check_constant(node: ast.Constant) -> None:
 
 
 def _check_name(name: str, node: ast.AST) -> None:
+    if not name.isascii():  # the tokenizer takes letters such as `·` and `℘` for no part of a name
+        raise refuse("character", "a name that is not ASCII; rename it", node)
     if len(name) > MAX_NAME:
         raise refuse("name", f"a name of {len(name)} characters; use a short one", node)
     if name in UNKNOWN and name.startswith("_"):

@@ -159,6 +159,16 @@ def leave_for_good(wire: socket.socket, request: dict[str, Any]) -> None:
     os._exit(1)
 
 
+def die_once(wire: socket.socket, request: dict[str, Any]) -> None:
+    """A signal the first time, an answer in the next warm process."""
+    mark = sys.argv[0] + ".died"
+    if os.path.exists(mark):
+        say(as_json(honest(request)))(wire, request)
+    else:
+        os.close(os.open(mark, os.O_CREAT))
+        say(b"", "died:31")(wire, request)
+
+
 def no_frame(wire: socket.socket, request: dict[str, Any]) -> None:
     wire.sendall(frame(as_json({"id": request["id"], "fate": "answered"})))
     time.sleep(60)
@@ -191,6 +201,7 @@ CASES: dict[str, Answer] = {
     "late": late,
     "exit": leave,
     "exit-for-good": leave_for_good,
+    "dies": say(b"", "died:31"),
     "two-answers": twice,
     "wrong-id": wrong_id,
     "empty-reply": raw(frame(b"")),
@@ -347,7 +358,7 @@ CASES: dict[str, Answer] = {
     "another-function": nodes(SUM, node("mul.Tensor", value(2), -1.0)),
     "rows-exchanged": nodes(node("flip", value(0), [0]), node("sum.dim_IntList", value(2), [1], True, None)),
 }
-HARMLESS = {"honest": changed(lambda message, request: None), "two-answers": twice}
+HARMLESS = {"honest": changed(lambda message, request: None), "two-answers": twice, "dies-once": die_once}
 
 
 HELLOS: dict[str, bytes] = {

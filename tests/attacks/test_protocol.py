@@ -125,6 +125,17 @@ def test_a_candidate_that_ends_its_warm_process_twice_is_rejected_and_the_next_o
     assert isinstance(box("honest"), Traced)
 
 
+def test_a_candidate_that_dies_of_a_signal_once_is_tried_again(box):
+    assert isinstance(box("dies-once"), Traced)
+
+
+def test_a_candidate_that_dies_of_a_signal_twice_is_rejected_and_the_next_one_runs(box):
+    told = box("dies")
+    assert isinstance(told, Rejection)
+    assert (told.stage, told.code) == ("limit", "crash")
+    assert isinstance(box("honest"), Traced)
+
+
 def test_a_sandbox_that_does_not_start_again_is_an_error_and_no_fault_of_the_candidate(box):
     with pytest.raises(SandboxError, match="did not start"):
         box("exit-for-good")

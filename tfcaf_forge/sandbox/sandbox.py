@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -20,11 +19,11 @@ from tfcaf_forge.sandbox.local import LocalWorker
 from tfcaf_forge.sandbox.profile import Profile, load_profile
 from tfcaf_forge.sandbox.receive import LOST, Contract, receive
 from tfcaf_forge.sandbox.wire import FloatArray, op_table, probe
-from tfcaf_forge.sandbox.worker import Worker, WorkerLost
+from tfcaf_forge.sandbox.worker import SHAKING, Worker, WorkerLost
 
 MAX_SOURCE = 16 * 1024
 _TRIES = 2
-"""A warm process that ends under a candidate is replaced, and the candidate tried once more."""
+"""A candidate under which the warm process ends, or that dies of a signal, is tried once more in a new one."""
 
 Probes = Sequence[tuple[FloatArray, FloatArray]]
 
@@ -69,7 +68,8 @@ class Sandbox:
             probes: inputs on which graph and candidate must agree, ([B, N], [B, S]) float32 each; different B.
 
         Returns:
-            The verified graph with the layers that were in force, or why there is none.
+            The verified graph with the layers that were in force, or why there is none. What ends by a signal, or
+            with the warm process, does so twice before it is a Rejection: once could be the machine's doing.
 
         Raises:
             SandboxError: the sandbox cannot be started, or the request is too large for it.
@@ -116,12 +116,17 @@ class Sandbox:
             "ops": op_table(),
             "probes": [msgspec.to_builtins(probe(local_q, state)) for local_q, state in probes],
         }
+        body, fate = b"", LOST
         for _ in range(_TRIES):
             worker = self._ready()
-            with contextlib.suppress(WorkerLost):
-                return worker.ask(request)
+            try:
+                body, fate = worker.ask(request)
+            except WorkerLost:
+                body, fate = b"", LOST
+            if fate != LOST and fate not in SHAKING:
+                return body, fate
         self._ready()  # raises where the sandbox does not start without the candidate either: then it is not to blame
-        return b"", LOST
+        return body, fate
 
     def _ready(self) -> Worker:
         """The worker, replaced where it is spent."""
