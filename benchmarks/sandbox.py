@@ -1,12 +1,14 @@
 """What the sandbox costs: medians of one run, on this machine, side by side with what one would do otherwise.
 
-python benchmarks/sandbox.py [--candidates 40] [--workers 2] [--docker] [--peers]
+python benchmarks/sandbox.py [--candidates 40] [--workers 2] [--docker] [--gvisor] [--peers PYTHON]
+
+Executors of other projects live in an environment of their own, with torch; PYTHON is its interpreter:
+python -m venv peers && peers/bin/pip install torch smolagents 'llm-sandbox[docker]'
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import statistics
 import subprocess
@@ -150,31 +152,63 @@ def docker_run(count: int) -> dict[str, str]:
     return {"a fresh `docker run` (torch imported, no trace)": median(times)}
 
 
-def peers(count: int) -> dict[str, str]:
-    """Executors of other projects, where they are installed."""
-    rows = {}
-    if importlib.util.find_spec("smolagents"):
-        from smolagents.local_python_executor import LocalPythonExecutor
+PEERS = {
+    "smolagents LocalPythonExecutor (in the same process)": """
+from smolagents.local_python_executor import LocalPythonExecutor
+def run(source):
+    executor = LocalPythonExecutor(["torch"])
+    executor.send_tools({})
+    executor("import torch\\n" + source + "\\nx = tfcaf(torch.ones(3, 2), torch.ones(3, 14))")
+""",
+    "llm-sandbox, a session for each": """
+from llm_sandbox import SandboxSession
+def run(source):
+    with SandboxSession(lang="python", image=IMAGE, keep_template=True, skip_environment_setup=True) as box:
+        done = box.run("import sys; sys.path.append('/opt/forge/site')\\n" + FRESH.format(source=source))
+        assert done.exit_code == 0, done
+""",
+    "llm-sandbox, one session for all": """
+from llm_sandbox import SandboxSession
+box = SandboxSession(lang="python", image=IMAGE, keep_template=True, skip_environment_setup=True)
+box.open()
+def run(source):
+    done = box.run("import sys; sys.path.append('/opt/forge/site')\\n" + FRESH.format(source=source))
+    assert done.exit_code == 0, done
+""",
+}
+"""Executors of other projects. They run the function once; none traces it, and none compares a graph with it."""
+_PEER = """
+import json, sys, time
+IMAGE, FRESH = sys.argv[1:3]
+{peer}
+times = []
+for source in json.load(sys.stdin):
+    begin = time.perf_counter()
+    run(source)
+    times.append(1000 * (time.perf_counter() - begin))
+if "box" in globals():
+    box.close()
+print("TIMES", json.dumps(times))
+"""
 
-        def run(source: str) -> None:
-            executor = LocalPythonExecutor(["torch"])
-            executor.send_tools({})
-            executor(f"import torch\n{source}\ntfcaf(torch.ones(3, 2), torch.ones(3, 14))")
 
-        rows["smolagents LocalPythonExecutor (same process)"] = median(
-            [timed(lambda source=source: run(source)) for source in candidates(count)]
+def peers(python: str, count: int) -> dict[str, str]:
+    """Executors of other projects, where they are installed beside `python`; what cannot run says why."""
+    from tfcaf_forge.sandbox.docker_image import TAG
+
+    rows: dict[str, str] = {}
+    for name, peer in PEERS.items():
+        sources = json.dumps(list(candidates(count if "smolagents" in name else max(3, count // 8))))
+        done = subprocess.run(
+            [python, "-c", _PEER.replace("{peer}", peer), TAG, FRESH], input=sources, capture_output=True, text=True
         )
-    if importlib.util.find_spec("llm_sandbox"):
-        from llm_sandbox import SandboxSession
-
-        def session(source: str) -> None:
-            with SandboxSession(lang="python") as box:
-                box.run(FRESH.format(source=source), libraries=["torch"])
-
-        rows["llm-sandbox session"] = median(
-            [timed(lambda: session(next(candidates(1)))) for _ in range(min(count, 3))]
+        said = [line for line in done.stdout.splitlines() if line.startswith("TIMES")]
+        rows[name] = (
+            median(json.loads(said[0].removeprefix("TIMES")))
+            if said
+            else f"cannot run here: {(done.stderr.strip().splitlines() or ['no answer'])[-1][:100]}"
         )
-    return rows or {"peers": "none is installed"}
+    return rows
 
 
 def main() -> None:
@@ -182,7 +216,8 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=40)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--docker", action="store_true", help="the Docker backend, and a `docker run` per candidate")
-    parser.add_argument("--peers", action="store_true", help="other projects' executors, where installed")
+    parser.add_argument("--gvisor", action="store_true", help="the same with gVisor's kernel")
+    parser.add_argument("--peers", metavar="PYTHON", help="other projects' executors, beside this interpreter")
     parser.add_argument("--json", type=Path, help="write the rows here too")
     options = parser.parse_args()
     few = max(3, options.candidates // 8)
@@ -194,8 +229,10 @@ def main() -> None:
     ]
     if options.docker:
         stages += [lambda: backend("docker", options.candidates), lambda: docker_run(few)]
+    if options.gvisor:
+        stages += [lambda: backend("gvisor", few)]
     if options.peers:
-        stages += [lambda: peers(options.candidates)]
+        stages += [lambda: peers(options.peers, options.candidates)]
     rows: dict[str, str] = {}
     for stage in stages:
         for what, value in stage().items():

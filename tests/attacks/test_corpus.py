@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tfcaf_forge.pipeline.attack import Attack, Outcome, Range, load_attacks, run_attack
+from tfcaf_forge.pipeline.attack import Attack, Outcome, Range, load_attacks, run_attack, shapes
 
 ATTACKS = load_attacks()
 CATEGORIES = list(dict.fromkeys(attack.category for attack in ATTACKS))
@@ -29,6 +29,11 @@ def test_the_corpus_is_as_large_as_promised():
     assert len(ATTACKS) >= 300
     assert len({attack.id for attack in ATTACKS}) == len(ATTACKS)
     assert len(CATEGORIES) >= 16
+
+
+def test_most_attacks_are_ideas_of_their_own_and_not_one_with_other_names():
+    assert shapes(ATTACKS) >= 700
+    assert shapes([ATTACKS[0], ATTACKS[0]]) == 1
 
 
 def test_every_attack_says_what_stops_it_or_why_it_does_no_harm():

@@ -73,11 +73,11 @@ def attack(
     if as_json:
         print_json({"schema": 1, "holds": board.holds, "isolation": board.isolation, "outcomes": board.outcomes})
     else:
-        _print(board)
+        _print(board, audit.shapes(attacks))
     raise typer.Exit(PASSED if board.holds else REFUSED)
 
 
-def _print(board: Scoreboard) -> None:
+def _print(board: Scoreboard, shapes: int) -> None:
     from tfcaf_forge.pipeline.attack import by_category
 
     out = stdout()
@@ -93,6 +93,7 @@ def _print(board: Scoreboard) -> None:
     total, layers = len(board.outcomes), board.isolation
     facts = {
         "sandbox": f"{layers.backend}, {len(layers.active)} of {len(layers.active) + len(layers.missing)} layers active",
+        "corpus": f"{total:,} attacks, of {shapes:,} shapes: the others differ in names, numbers or texts alone",
         "holds"
         if board.holds
         else "BROKEN": f"{total} attacks, {_failures(board.outcomes)}, {seconds_text(board.seconds)}",

@@ -6,6 +6,8 @@ with a code that its line names, or leave nothing but a graph that computes what
 
 from __future__ import annotations
 
+import keyword
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
@@ -30,6 +32,8 @@ Fate = Literal["stopped", "shipped", "escape", "leak", "hang", "crash"]
 
 CONTRACT = Contract(n_agents=2, state_size=12)
 _ROWS = (1, 3, 16)
+_COMMENT, _WORD = re.compile(r"#[^\n]*"), re.compile(r"\w+")
+_TEXT = re.compile(r"\"\"\".*?\"\"\"|\'\'\'.*?\'\'\'|'[^'\n]*'|\"[^\"\n]*\"", re.DOTALL)
 _GRACE_SECONDS = 3.0
 """How much longer than its time limit a candidate may take to be given up."""
 
@@ -167,14 +171,18 @@ class Range:
             (_drawn(rng, rows, CONTRACT.n_agents), _drawn(rng, rows, CONTRACT.state_size)) for rows in _ROWS
         ]
 
+    def reload(self) -> None:
+        """Replace a worker that an attack has used up; the time that this takes is not the next attack's."""
+        if self._worker.spent:
+            self._restart()
+
     def shoot(self, source: str) -> tuple[bytes, str]:
         """Run a source: the bytes that came back, and how its process ended.
 
         Raises:
             SandboxError: the warm process itself died of it.
         """
-        if self._worker.spent:
-            self._restart()
+        self.reload()
         request = {
             "source": source,
             "n_agents": CONTRACT.n_agents,
@@ -203,6 +211,7 @@ class Range:
 
 def run_attack(attack: Attack, target: Range, watch: Watch) -> Outcome:
     """One attack, and what became of it."""
+    target.reload()
     begin = time.perf_counter()
     try:
         body, fate = target.shoot(attack.source)
@@ -219,6 +228,14 @@ def run_attack(attack: Attack, target: Range, watch: Watch) -> Outcome:
     if isinstance(told, Rejection):
         return _outcome(attack, "stopped", begin, told)
     return _outcome(attack, "shipped" if attack.outcome == "graph-is-what-ships" else "escape", begin)
+
+
+def shapes(attacks: Sequence[Attack]) -> int:
+    """How many sources differ in more than their names, numbers and texts: how many ideas there are, at most.
+
+    A look at the text alone: the host does not parse what is hostile.
+    """
+    return len({_shape(attack.source) for attack in attacks})
 
 
 def by_category(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
@@ -240,6 +257,12 @@ def _outcome(attack: Attack, fate: Fate, begin: float, told: object = None, deta
         detail=detail,
         seconds=round(time.perf_counter() - begin, 4),
     )
+
+
+def _shape(source: str) -> str:
+    text = _TEXT.sub("''", _COMMENT.sub("", source))
+    text = _WORD.sub(lambda word: word[0] if keyword.iskeyword(word[0]) else "w", text)
+    return " ".join(text.split())
 
 
 def _drawn(rng: np.random.Generator, rows: int, columns: int) -> FloatArray:
