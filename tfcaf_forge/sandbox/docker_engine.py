@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _TIMEOUT_SECONDS = 60
-_START = "start it (systemctl start docker) and repeat the command: what was finished is kept"
+_START = "start it (systemctl start docker), or correct DOCKER_HOST, and repeat the command: what was finished is kept"
 _FULL = "free some (docker system df; docker system prune; forge sandbox prune) and repeat the command"
 
 
@@ -95,6 +95,7 @@ def _advised(reason: str) -> str:
         "no space left": _FULL,
         "runtime name": "register the runtime in /etc/docker/daemon.json, or use --sandbox docker",
         "unknown runtime": "register the runtime in /etc/docker/daemon.json, or use --sandbox docker",
+        "registry": "check the name and the network, or give a base that the engine has (--base IMAGE)",
         "seccomp": "the engine must be built with seccomp (docker info --format '{{.SecurityOptions}}')",
         "permission denied": "join the group docker, or set DOCKER_HOST to an engine of your own (rootless Docker)",
     }
