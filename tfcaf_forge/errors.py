@@ -12,6 +12,7 @@ of the user's input, or of the machine::
     ├── KernelError          a kernel file that was changed, or is none
     ├── SandboxError         the sandbox itself failed: it could not start, or lacks a required layer
     ├── ModelError           a model cannot be asked: no key, no such model, no answer (`proposals.faults`)
+    ├── EnvironmentFailed    an environment of another package failed, died or hung while it was being stepped
     ├── StoreError           a run folder that is damaged, or in use by another process
     └── MissingExtra         an optional dependency is not installed
 
@@ -81,6 +82,12 @@ class SandboxError(ForgeError):
     """The sandbox itself failed: it could not start, or it lacks a required layer."""
 
     code = "sandbox"
+
+
+class EnvironmentFailed(ForgeError):  # noqa: N818 - reads as what happened
+    """An environment of another package failed, died or hung while it was being stepped."""
+
+    code = "environment"
 
 
 class StoreError(ForgeError):

@@ -15,6 +15,29 @@ def test_the_bundled_tasks_agree_with_their_environments(tasks, name):
     assert min(field.share for field in check.fields) > 0.6
 
 
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("matrix-penalty", 100),
+        ("mpe-adversary-2", 800),
+        ("mpe-spread-3", 800),
+        ("mpe-tag-3", 800),
+        ("predator-prey-6x6-4a-2p", 3000),
+        ("predator-prey-10x10-8a-8p", 3000),
+        ("rware-tiny-2ag", 1000),
+        ("rware-small-4ag", 500),
+    ],
+)
+def test_the_other_bundled_tasks_do_so_in_a_short_check(tasks, name, steps):
+    check = check_task(tasks[name], steps=steps)
+    assert check.passed, [field for field in check.fields if field.faults]
+    assert check.steps >= steps
+
+
+def test_every_bundled_task_is_checked_here(tasks):
+    assert len(tasks) == 12
+
+
 def test_a_range_that_is_too_narrow_is_named_with_the_value_and_where_it_was_seen(coop):
     check = check_task(_with_field(coop, 1, 2, high=3), steps=4000)
     faulty = {field.name: field.faults for field in check.fields if field.faults}

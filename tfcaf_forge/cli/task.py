@@ -8,6 +8,7 @@ import typer
 
 from tfcaf_forge.cli.output import PASSED, REFUSED, Columns, JsonOption, SeedOption, print_facts, print_json, stdout
 from tfcaf_forge.pipeline.tasks import load_task, task_names
+from tfcaf_forge.training.envs.make import EXTRAS
 
 if TYPE_CHECKING:
     from tfcaf_forge.records.task_spec import Slot, TaskSpec
@@ -22,26 +23,41 @@ TaskArgument = Annotated[str, typer.Argument(help="A bundled task's name, or the
 
 @app.command("list", epilog="Example: forge task list --json")
 def list_tasks(as_json: JsonOption = False) -> None:
-    """The bundled tasks."""
+    """The bundled tasks; `extra` is what `pip install 'tfcaf-forge[EXTRA]'` needs for a task's environment."""
     tasks = [load_task(name) for name in task_names()]
     if as_json:
         print_json(
             {
                 "schema": 1,
                 "tasks": [
-                    {"name": t.name, "title": t.title, "agents": t.n_agents, "state_size": t.state_size} for t in tasks
+                    {
+                        "name": t.name,
+                        "title": t.title,
+                        "agents": t.n_agents,
+                        "state_size": t.state_size,
+                        "extra": EXTRAS.get(t.environment.kind),
+                    }
+                    for t in tasks
                 ],
             }
         )
         return
     table = Columns(
         stdout(),
-        {"name": max(len(t.name) for t in tasks), "agents": 6, "state": 5, "title": 5},
+        {"name": max(len(t.name) for t in tasks), "agents": 6, "state": 5, "extra": 5, "title": 5},
         right=("agents", "state"),
     )
     table.header()
     for t in tasks:
-        table.row({"name": t.name, "agents": str(t.n_agents), "state": str(t.state_size), "title": t.title})
+        table.row(
+            {
+                "name": t.name,
+                "agents": str(t.n_agents),
+                "state": str(t.state_size),
+                "extra": EXTRAS.get(t.environment.kind, "-"),
+                "title": t.title,
+            }
+        )
 
 
 @app.command(epilog="Example: forge task show lbf-8x8-2p-2f-coop")

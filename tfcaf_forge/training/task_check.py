@@ -102,7 +102,9 @@ def check_task(task: TaskSpec, *, steps: int = 20_000, seed: int = 0) -> TaskChe
     Raises:
         TaskError, MissingExtra: the environment cannot be built.
     """
-    env = build_env(with_original(task), N_ENVS)
+    # Not more copies than the steps ask for: an episode of a warehouse has 500, and is played to its end.
+    copies = min(N_ENVS, max(1, steps // (2 * max(task.episode_limit, 1))))
+    env = build_env(with_original(task), copies)
     sizes = tuple(
         SizeFault(what=what, declared=declared, found=found) for what, declared, found in size_faults(task, env)
     )

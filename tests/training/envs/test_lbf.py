@@ -150,5 +150,5 @@ def test_a_task_that_its_environment_contradicts_is_refused(coop):
     with pytest.raises(TaskError, match="declares episode_limit = 25, its environment has 50"):
         make_env(msgspec.structs.replace(coop, episode_limit=25), 1)
     kind = msgspec.structs.replace(coop.environment, kind="chess")
-    with pytest.raises(TaskError, match="'chess' is unknown; known: lbforaging, matrix"):
+    with pytest.raises(TaskError, match="'chess' is unknown; known: gymnasium, lbforaging, matrix"):
         make_env(msgspec.structs.replace(coop, environment=kind), 1)

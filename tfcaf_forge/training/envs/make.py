@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from msgspec.structs import replace
 
 from tfcaf_forge.errors import TaskError
+from tfcaf_forge.records.base import Scalar
 from tfcaf_forge.records.task_spec import Environment, TaskSpec
 from tfcaf_forge.training.envs.base import BatchedEnv
+from tfcaf_forge.training.envs.copies import OneEnv
 
 
 def _foraging(environment: Environment, n_envs: int) -> BatchedEnv:
@@ -30,7 +33,60 @@ def _matrix(environment: Environment, n_envs: int) -> BatchedEnv:
     return MatrixBatch(environment.id, n_envs)
 
 
-BUILDERS: dict[str, Callable[[Environment, int], BatchedEnv]] = {"lbforaging": _foraging, "matrix": _matrix}
+def _predator_prey(environment: Environment, n_envs: int) -> BatchedEnv:
+    from tfcaf_forge.training.envs.predator_prey import PredatorPreyBatch
+
+    return PredatorPreyBatch(environment.id, n_envs, environment.options)
+
+
+def _mpe(environment: Environment, n_envs: int) -> BatchedEnv:
+    from tfcaf_forge.training.envs.mpe import MpeEnv
+
+    return _copies(MpeEnv, environment, n_envs)
+
+
+def _rware(environment: Environment, n_envs: int) -> BatchedEnv:
+    from tfcaf_forge.training.envs.warehouse import WarehouseEnv
+
+    return _copies(WarehouseEnv, environment, n_envs)
+
+
+def _gymnasium(environment: Environment, n_envs: int) -> BatchedEnv:
+    from tfcaf_forge.training.envs.foreign import GymnasiumEnv
+
+    return _copies(GymnasiumEnv, environment, n_envs)
+
+
+def _pettingzoo(environment: Environment, n_envs: int) -> BatchedEnv:
+    from tfcaf_forge.training.envs.foreign import PettingZooEnv
+
+    return _copies(PettingZooEnv, environment, n_envs)
+
+
+def _copies(one: Callable[[str, dict[str, Scalar]], OneEnv], environment: Environment, n_envs: int) -> BatchedEnv:
+    """Copies in this process, or in `options.workers` processes."""
+    from tfcaf_forge.training.envs.copies import CopiesBatch
+    from tfcaf_forge.training.envs.workers import WorkerBatch
+
+    options = dict(environment.options)
+    workers = options.pop("workers", 0)
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
+        raise TaskError(f"option workers = {workers!r}; it must be a whole number, 0 for none")
+    make = partial(one, environment.id, options)
+    return WorkerBatch(make, n_envs, workers=workers) if workers else CopiesBatch(make, n_envs)
+
+
+BUILDERS: dict[str, Callable[[Environment, int], BatchedEnv]] = {
+    "gymnasium": _gymnasium,
+    "lbforaging": _foraging,
+    "matrix": _matrix,
+    "mpe": _mpe,
+    "pettingzoo": _pettingzoo,
+    "predator-prey": _predator_prey,
+    "rware": _rware,
+}
+EXTRAS = {"mpe": "mpe", "rware": "rware"}
+"""The extra of this package that a kind of environment needs; the others need none, or a package of the user's own."""
 
 
 def with_original(task: TaskSpec) -> TaskSpec:

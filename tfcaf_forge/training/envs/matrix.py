@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfcaf_forge.errors import TaskError
+from tfcaf_forge.errors import InputError, TaskError
 from tfcaf_forge.replay.episode import Floats, Ints
 from tfcaf_forge.training.envs.base import Step
 
 # Claus and Boutilier, "The dynamics of reinforcement learning in cooperative multiagent systems", AAAI 1998.
 PAYOFFS: dict[str, tuple[tuple[float, ...], ...]] = {
     "climbing": ((11.0, -30.0, 0.0), (-30.0, 7.0, 6.0), (0.0, 0.0, 5.0)),
+    "penalty": ((10.0, 0.0, -100.0), (0.0, 2.0, 0.0), (-100.0, 0.0, 10.0)),  # their k = -100
 }
 
 
@@ -55,6 +56,20 @@ class MatrixBatch:
         self._over = True
         self._state = np.concatenate([np.ones((self.n_envs, 1)), actions], axis=1).astype(np.float32)
         return self._step(self.payoff[actions[:, 0], actions[:, 1]])
+
+    def restore(self, state: Floats, steps: Ints | None = None, *, start: Floats | None = None) -> Step:
+        """Before the game or after it, the same in all copies; as in `RestorableEnv`.
+
+        Raises:
+            InputError: some copies have played and others have not, or the shape is wrong.
+        """
+        if state.shape != self._state.shape or len(np.unique(state[:, 0])) != 1:
+            raise InputError(
+                f"states of shape {state.shape}; give {self._state.shape}, all before the game or all after it"
+            )
+        self._over = bool(state[0, 0] > 0)
+        self._state = state.astype(np.float32)
+        return self._step(np.zeros(self.n_envs, np.float32))
 
     def _step(self, reward: Floats) -> Step:
         return Step(
