@@ -8,7 +8,6 @@ import typer
 
 from tfcaf_forge.cli.output import PASSED, REFUSED, Columns, JsonOption, SeedOption, print_facts, print_json, stdout
 from tfcaf_forge.pipeline.tasks import load_task, task_names
-from tfcaf_forge.training.envs.make import EXTRAS
 
 if TYPE_CHECKING:
     from tfcaf_forge.records.task_spec import Slot, TaskSpec
@@ -24,6 +23,8 @@ TaskArgument = Annotated[str, typer.Argument(help="A bundled task's name, or the
 @app.command("list", epilog="Example: forge task list --json")
 def list_tasks(as_json: JsonOption = False) -> None:
     """The bundled tasks; `extra` is what `pip install 'tfcaf-forge[EXTRA]'` needs for a task's environment."""
+    from tfcaf_forge.training.envs.make import EXTRAS
+
     tasks = [load_task(name) for name in task_names()]
     if as_json:
         print_json(
