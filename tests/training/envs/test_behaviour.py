@@ -3,6 +3,7 @@ import pytest
 
 from tfcaf_forge.errors import TaskError
 from tfcaf_forge.training.envs.behaviour import ForagingBehaviour, RandomBehaviour, random_actions
+from tfcaf_forge.training.envs.behaviour_spread import SpreadBehaviour
 from tfcaf_forge.training.envs.make import make_env
 from tfcaf_forge.training.rollout import rollout
 
@@ -20,6 +21,16 @@ def test_the_forager_eats_nearly_everything_and_a_random_team_nearly_nothing(tas
     env = make_env(tasks[name], 32)
     assert rollout(env, ForagingBehaviour(tasks[name], epsilon=0.1), seed=0).returns.mean() > 0.9
     assert rollout(env, RandomBehaviour(), seed=0).returns.mean() < 0.25
+
+
+def test_the_scripted_team_spreads_far_better_than_a_random_one(tasks, climbing):
+    task = tasks["mpe-spread-3"]
+    env = make_env(task, 6)
+    scripted = rollout(env, SpreadBehaviour(task, epsilon=0.0), seed=0)
+    assert scripted.returns.mean() > rollout(env, RandomBehaviour(), seed=0).returns.mean() * 0.7
+    assert scripted.reward[:, -1].mean() > -1.0, "at the end every landmark is nearly covered"
+    with pytest.raises(TaskError, match="spreads over landmarks only"):
+        SpreadBehaviour(climbing)
 
 
 def test_the_forager_plays_foraging_only(climbing):
