@@ -1,6 +1,6 @@
 """Level-based foraging by `lbforaging` itself: its own objects, one a copy, behind the batched protocol.
 
-`foraging.ForagingBatch` does the same on arrays, some fifty times faster. This one is what it is compared with, and what
+`foraging.ForagingBatch` does the same on arrays, tens of times faster. This one is what it is compared with, and what
 `forge task check` plays.
 
 lbforaging 2.0.0: https://github.com/semitable/lb-foraging
