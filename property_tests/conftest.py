@@ -19,9 +19,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfcaf_forge.errors import ForgeError, KernelError
 from tfcaf_forge.evidence.domain import sample_local_q, sample_states
 from tfcaf_forge.evidence.examine import examine
 from tfcaf_forge.evidence.own import load_own
+from tfcaf_forge.evidence.profiles import profile_of
 from tfcaf_forge.evidence.properties import Property, catalogue
 from tfcaf_forge.evidence.render import describe
 from tfcaf_forge.evidence.subject import Subject
@@ -48,6 +50,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, default=0, help="of the trials")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a command that names nothing to examine, or something that is not there: nothing must not look passed."""
+    kernel, candidate = config.getoption("--kernel"), config.getoption("--candidate")
+    if config.getoption("help") or config.getoption("collectonly"):
+        return
+    if (kernel is None) == (candidate is None):
+        raise pytest.UsageError("give either --kernel FILE, or --candidate FILE with --task T")
+    try:
+        given(kernel, candidate, config.getoption("--task"))
+        profile_of(config.getoption("--profile"))
+        _own(config)
+    except OSError as fault:
+        raise pytest.UsageError(f"cannot read {fault.filename}: {fault.strerror}") from None
+    except ForgeError as fault:
+        raise pytest.UsageError(str(fault)) from None
+
+
+@cache
+def given(kernel: Path | None, candidate: Path | None, task: str | None) -> tuple[OpGraph | str, TaskSpec]:
+    """What the options name: a verified kernel's graph, or a candidate's source; and its task.
+
+    Raises:
+        ForgeError: a file that is no kernel, an unknown task, or a kernel of another version of the task.
+        OSError: a candidate that cannot be read.
+    """
+    if kernel is None:
+        assert candidate is not None
+        return candidate.read_text("utf-8", errors="replace"), _task(task or "lbf-8x8-2p-2f-coop")
+    loaded = load_kernel(kernel)
+    spec = _task(task or loaded.manifest.task)
+    if spec.digest != loaded.manifest.task_digest:
+        raise KernelError(f"{kernel} was made for another version of the task {spec.name}; give its file with --task")
+    return loaded.graph, spec
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each property of the files given with `--properties`."""
     if "own" in metafunc.fixturenames:
@@ -57,16 +94,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def subject(request: pytest.FixtureRequest) -> Subject:
     """The graph under audit, bound to its task."""
-    kernel, candidate, task = (request.config.getoption(name) for name in ("--kernel", "--candidate", "--task"))
-    if (kernel is None) == (candidate is None):
-        pytest.skip("give --kernel FILE, or --candidate FILE with --task T")
-    if kernel is not None:
-        loaded = load_kernel(kernel)
-        spec = _task(task or loaded.manifest.task)
-        if spec.digest != loaded.manifest.task_digest:
-            pytest.fail(f"{kernel} was made for another version of the task {spec.name}; give its file with --task")
-        return Subject(loaded.graph, spec)
-    return Subject(_trace(candidate, _task(task or "lbf-8x8-2p-2f-coop")), _task(task or "lbf-8x8-2p-2f-coop"))
+    what, task = given(*(request.config.getoption(name) for name in ("--kernel", "--candidate", "--task")))
+    return Subject(what if isinstance(what, OpGraph) else _trace(what, task), task)
 
 
 @pytest.fixture
@@ -84,7 +113,8 @@ def holds(subject: Subject, request: pytest.FixtureRequest) -> Callable[[str], N
             text += f"\n  {describe(subject.task, verdict.counterexample)}  (case {verdict.counterexample.case})"
         if not verdict.holds and not verdict.required:
             pytest.xfail(f"advice, not required: {text}")
-        assert verdict.holds, text
+        if not verdict.holds:
+            pytest.fail(text, pytrace=False)
 
     return check
 
@@ -102,13 +132,13 @@ def _task(name: str) -> TaskSpec:
     return load_task(bundled_tasks().get(name, Path(name)))
 
 
-def _trace(path: Path, task: TaskSpec) -> OpGraph:
+def _trace(source: str, task: TaskSpec) -> OpGraph:
     """The candidate's graph, out of the sandbox."""
     rng = np.random.default_rng(0)
     probes = [(sample_local_q(task, rows, rng), sample_states(task, rows, rng)) for rows in (1, 7, 64)]
     contract = Contract(n_agents=task.n_agents, state_size=task.state_size)
     with Sandbox() as sandbox:
-        traced = sandbox.trace(Proposal(id=1, coder="file", source=path.read_text("utf-8")), contract, probes)
+        traced = sandbox.trace(Proposal(id=1, coder="file", source=source), contract, probes)
     if isinstance(traced, Rejection):
-        pytest.fail(f"{path} was rejected: {traced}")
+        pytest.fail(f"the candidate was rejected: {traced}", pytrace=False)
     return traced.graph

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tfcaf_forge.evidence.subject import Subject
-from tfcaf_forge.graph.opgraph import Arg, Data, Node, OpGraph, Ref
+from tfcaf_forge.graph.opgraph import Arg, Data, Node, OpGraph, Ref, Special
 from tfcaf_forge.records.task_spec import TaskSpec, load_task
 from tfcaf_forge.resources import bundled_tasks
 
@@ -109,6 +109,17 @@ def _batch_mean(b: Build) -> Ref:
     return b.weighted(b("abs", level))
 
 
+def _masked_softmax(b: Build) -> Ref:
+    """A softmax over the foods that are there; nothing but -inf where none is."""
+    levels = b("cat", (b.field(LEVEL_F0), b.field(LEVEL_F1)), 1)
+    masked = b("masked_fill.Scalar", levels, b("eq.Scalar", levels, 0), Special("-inf"))
+    return b.weighted(b("_softmax", masked, 1, False))
+
+
+def _attention(b: Build) -> Ref:
+    return b.weighted(b("_softmax", Q, 1, False))
+
+
 def _one_agent(b: Build) -> Ref:
     return b("slice.Tensor", Q, 1, 0, 1, 1)
 
@@ -140,6 +151,8 @@ _GRAPHS: dict[str, Callable[[Build], Ref]] = {
     "guarded-division": _guarded_division,
     "step-down": _step_down,
     "batch-mean": _batch_mean,
+    "masked-softmax": _masked_softmax,
+    "attention": _attention,
     "one-agent": _one_agent,
     "detached": _detached,
     "table-too-short": _table_too_short,

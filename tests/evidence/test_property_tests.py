@@ -52,7 +52,29 @@ def test_an_auditor_runs_properties_of_their_own():
     assert "near-beats-far" in done.stdout
 
 
-@pytest.mark.parametrize("options", [{}, {"kernel": "a", "candidate": "b"}], ids=["nothing", "both"])
-def test_without_a_subject_nothing_is_claimed(options):
+WRONG = {
+    "nothing to examine": ({}, "give either --kernel FILE, or --candidate FILE with --task T"),
+    "two things": ({"kernel": "a", "candidate": "b"}, "give either --kernel FILE, or --candidate FILE"),
+    "no such kernel": ({"kernel": "nowhere.safetensors"}, "cannot read nowhere.safetensors"),
+    "no kernel": ({"kernel": str(HERE / "conftest.py")}, "is not a kernel's file"),
+    "no such candidate": ({"candidate": "nowhere.py"}, "cannot read nowhere.py: No such file or directory"),
+    "no such task": ({"candidate": __file__, "task": "nowhere"}, "`forge task list` shows the bundled ones"),
+    "no such profile": ({"candidate": __file__, "profile": "slow"}, "choose one of fast, search, audit"),
+    "no such properties": ({"candidate": __file__, "properties": "nowhere.py"}, "nowhere.py"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_command_is_refused_in_one_line_and_never_looks_passed(case):
+    options, said = WRONG[case]
     done = _audit("finite", **options)
-    assert "1 skipped" in done.stdout
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert said in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_rejected_candidate_fails_without_a_traceback():
+    done = _audit("finite", candidate=str(HERE / "conftest.py"))
+    assert done.returncode == 1
+    assert "the candidate was rejected: screen" in done.stdout
+    assert "Traceback" not in done.stdout

@@ -15,6 +15,8 @@ SAID = [
     ("guarded-division", "finite-gradient", "torch.where does not stop the gradient"),
     ("level-slope", "monotone", "a negative weight turns the sign of a credit; map it to at least 0"),
     ("negated", "monotone", "a negative weight turns the sign"),
+    ("masked-softmax", "finite", "takes a softmax over nothing but -inf; mask with a large finite number"),
+    ("attention", "monotone", "takes a softmax of the local Q-values"),
     ("batch-mean", "batch-independent", "dimension 0 is the batch, so give dim=1"),
 ]
 

@@ -14,7 +14,7 @@ from tfcaf_forge.evidence.proofs.rows import first_crossing
 from tfcaf_forge.evidence.proofs.unfold import unfold
 from tfcaf_forge.evidence.subject import FAULTS, Subject
 from tfcaf_forge.graph.interpret import Values
-from tfcaf_forge.graph.opgraph import FIRST_NODE, Node, Ref
+from tfcaf_forge.graph.opgraph import FIRST_NODE, Data, Node, Ref, Special
 from tfcaf_forge.graph.ops import TABLE
 
 _SHAPE_ONLY = frozenset({"unsqueeze", "squeeze", "permute", "transpose", "select", "slice", "view", "expand"})
@@ -39,11 +39,23 @@ def _non_finite(subject: Subject, case: Case) -> Node | None:
     if not _is_bad(values, ref):
         return None
     while (node := subject.graph.node_of(ref)) is not None:
-        source = next((r for r in node.refs() if _is_bad(values, r)), None)
+        bad = (r for r in node.refs() if _is_bad(values, r) and not _on_purpose(subject, values, r))
+        source = next(bad, None)
         if source is None:
             return node
         ref = source
     return None
+
+
+def _on_purpose(subject: Subject, values: list[Values], ref: Ref) -> bool:
+    """Whether somebody wrote the infinities of a value (a mask of -inf): then what becomes of them is to blame."""
+    node = subject.graph.node_of(ref)
+    if node is None or bool(torch.isnan(values[ref.id][ref.out]).any()):
+        return False
+    bad = [r for r in node.refs() if _is_bad(values, r)]
+    written = [arg.values if isinstance(arg, Data) else (arg,) for arg in node.args]
+    named = any(isinstance(item, Special) for items in written for item in items)
+    return all(_on_purpose(subject, values, r) for r in bad) and (named or bool(bad))
 
 
 def _is_bad(values: list[Values], ref: Ref) -> bool:
@@ -73,6 +85,8 @@ def _flip(subject: Subject, case: Case, is_bad: Callable[[torch.Tensor], bool]) 
     inner = [(node, ref) for node in reversed(good) for ref in node.refs() if ref.id >= FIRST_NODE]
     outer = [(node, ref) for node in good for ref in node.refs() if ref.id < FIRST_NODE]
     for node, ref in (*inner, *outer):
+        if node.op == "mul.Tensor" and all(r in grads for r in node.refs()):
+            continue  # a product of two values of local_q: neither is a weight, and the signs say nothing
         if ref in grads and is_bad(grads[ref]):
             return _factor(subject, node, ref, values) or node
     return None

@@ -103,6 +103,8 @@ def _finite_gradient(node: Node, given: Given) -> str:
 def _negative(node: Node, given: Given) -> str:
     """Why a gradient changes its sign, or what is negative about a weight."""
     name = node.op.partition(".")[0]
+    if name in ("_softmax", "_log_softmax"):
+        return "takes a softmax of the local Q-values, which falls in some of them; weigh them by the state alone"
     if name == "mul" and any(value is not None and value.dim() == 0 and float(value) < 0 for value in given):
         return "multiplies by a negative number; use a positive one"
     if name in ("neg", "sub", "rsub", "sin", "cos"):

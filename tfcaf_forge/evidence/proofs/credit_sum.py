@@ -100,7 +100,8 @@ def _step(site: Site, slopes: dict[Ref, Slope]) -> list[Slope]:
     if op == "mul.Tensor":
         return [_multiplied(site, slopes)]
     if op == "div.Tensor" and not isinstance(site.arg("other"), Ref):
-        return [_times(own[0], 1.0 / site.num("other"))]
+        divisor = site.num("other")
+        return [_times(own[0], 1.0 / divisor) if divisor else None]
     if op in ("sum", "sum.dim_IntList", "mean.dim", "mean"):
         return [_summed(site, own[0])]
     if op == "bmm" or op == "mv":
