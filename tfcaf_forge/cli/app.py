@@ -12,6 +12,7 @@ from tfcaf_forge.cli import (
     attack,
     bundle,
     collect,
+    dataset,
     diff,
     export,
     rank,
@@ -75,6 +76,7 @@ app.command(epilog=sign.EPILOG)(sign.sign)
 app.command(epilog=verify.EPILOG)(verify.verify)
 app.command(epilog=attack.EPILOG)(attack.attack)
 app.add_typer(task.app, name="task")
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(sandbox.app, name="sandbox")
 
 

@@ -13,7 +13,10 @@ EPILOG = """Examples:
 
 forge collect --task lbf-8x8-2p-2f-coop --episodes 500 --out data/lbf
 
-The dataset is a folder of NumPy arrays and a JSON description; nothing in it is pickled."""
+forge collect --behaviour random --behaviour forager@0.1 --behaviour forager@0.5 --behaviour vdn:20000@0.2=2 --out data/mixed
+
+A behaviour is random, forager@EPSILON, vdn:STEPS@EPSILON (trained first) or run:FOLDER@EPSILON (of `forge train`);
+=2 doubles its share of the episodes. The dataset is a folder of NumPy arrays and a JSON description; nothing in it is pickled."""
 
 
 def collect(
@@ -21,6 +24,9 @@ def collect(
     task: TaskOption = "lbf-8x8-2p-2f-coop",
     episodes: Annotated[int, typer.Option("--episodes", min=1, help="How many.")] = 500,
     seed: SeedOption = 0,
+    behaviour: Annotated[
+        list[str] | None, typer.Option("--behaviour", "-b", help="One of the mixture; may stand several times.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Record real episodes to a replay dataset, by random and (where known) scripted behaviour."""
@@ -28,7 +34,13 @@ def collect(
 
     ticker = Ticker()
     made = run(
-        task, out, episodes=episodes, seed=seed, progress=lambda done, total: ticker.show(f"{done} of {total} episodes")
+        task,
+        out,
+        episodes=episodes,
+        seed=seed,
+        behaviours=behaviour or (),
+        progress=lambda done, total: ticker.show(f"{done} of {total} episodes"),
+        tell=ticker.show,
     )
     ticker.clear()
     returns = made.episodes.returns

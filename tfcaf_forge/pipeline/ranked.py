@@ -15,7 +15,7 @@ from tfcaf_forge.records.base import Plain
 from tfcaf_forge.records.ranking import Ranking
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.task_spec import TaskSpec
-from tfcaf_forge.replay.dataset import Dataset, load_dataset, write_dataset
+from tfcaf_forge.replay.dataset import Dataset, absent, load_dataset, write_dataset
 from tfcaf_forge.sandbox.profile import load_profile
 from tfcaf_forge.sandbox.sandbox import Sandbox
 
@@ -42,7 +42,9 @@ def collect(
     *,
     episodes: int = 500,
     seed: int = 0,
+    behaviours: Sequence[str] = (),
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Dataset:
     """Record real episodes into a replay dataset.
 
@@ -51,19 +53,26 @@ def collect(
         out: the dataset's folder; must not exist.
         episodes: how many.
         seed: decides every number of the result.
+        behaviours: the mixture, as `training.mixture` writes it; the task's default if empty.
         progress: called with (episodes done, episodes in all).
+        tell: told what takes long before the first episode.
 
     Raises:
+        InputError: a behaviour is unknown.
         TaskError, MissingExtra: the environment cannot be built.
         DatasetError: `out` exists.
     """
     from tfcaf_forge.training.collect import collect as play
     from tfcaf_forge.training.collect import default_mixture
+    from tfcaf_forge.training.mixture import make_behaviour, parse_behaviour
 
     spec = load_task(task)
-    behaviours = default_mixture(spec)
-    batch = play(spec, episodes, seed, behaviours=behaviours, progress=progress)
-    return write_dataset(out, spec, batch, seed=seed, behaviours=[b.name for b in behaviours])
+    absent(out)
+    wanted = [parse_behaviour(text) for text in behaviours]
+    mixture = [make_behaviour(spec, one, seed, tell) for one in wanted] or default_mixture(spec)
+    shares = [one.share for one in wanted] or None
+    batch = play(spec, episodes, seed, behaviours=mixture, shares=shares, progress=progress)
+    return write_dataset(out, spec, batch, seed=seed, behaviours=[b.name for b in mixture])
 
 
 def rank(

@@ -94,8 +94,7 @@ def write_dataset(
     Raises:
         DatasetError: the folder exists, or the episodes are faulty or of another task.
     """
-    if path.exists():
-        raise DatasetError(f"{path} exists; choose another name, or remove it first")
+    absent(path)
     _check_fits(str(path), task, episodes)
     episodes.check()
     who = _behaviour_of(episodes, behaviours)
@@ -121,6 +120,16 @@ def write_dataset(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return load_dataset(path, task)
+
+
+def absent(path: Path) -> None:
+    """Refuse a folder that is there already, before an hour of collecting has gone into it.
+
+    Raises:
+        DatasetError: it is.
+    """
+    if path.exists():
+        raise DatasetError(f"{path} exists; choose another name, or remove it first")
 
 
 def load_dataset(path: Path, task: TaskSpec | None = None) -> Dataset:

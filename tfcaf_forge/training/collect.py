@@ -33,6 +33,7 @@ def collect(
     seed: int,
     *,
     behaviours: Sequence[Behaviour] | None = None,
+    shares: Sequence[float] | None = None,
     n_envs: int = 32,
     progress: CollectProgress | None = None,
 ) -> EpisodeBatch:
@@ -40,9 +41,10 @@ def collect(
 
     Args:
         task: names the environment.
-        episodes: how many, shared equally among the behaviours (the first ones take the rest).
+        episodes: how many.
         seed: determines every number of the result, for a given `n_envs`.
         behaviours: policies; `default_mixture` if None.
+        shares: relative numbers of episodes, one a behaviour; equal if None (the largest remainders take the rest).
         n_envs: copies that step together.
         progress: called with (episodes done, episodes in all).
 
@@ -60,12 +62,12 @@ def collect(
         raise InputError(
             f"{episodes} episodes by {len(mixture)} behaviours; collect at least one episode by one behaviour"
         )
+    counts = _counts(episodes, shares or [1.0] * len(mixture))
     env = make_env(task, min(n_envs, episodes))
     *seeds, shuffle_seed = np.random.SeedSequence(seed).spawn(len(mixture) + 1)
     parts: list[EpisodeBatch] = []
     done = 0
-    for index, (behaviour, source) in enumerate(zip(mixture, seeds, strict=True)):
-        wanted = episodes // len(mixture) + (index < episodes % len(mixture))
+    for index, (behaviour, source, wanted) in enumerate(zip(mixture, seeds, counts, strict=True)):
         while wanted > 0:
             # A rollout is always of full width and then cut, so that no episode is kept for being short.
             batch = rollout(env, behaviour, seed=int(source.spawn(1)[0].generate_state(1)[0])).select(slice(wanted))
@@ -76,3 +78,13 @@ def collect(
                 progress(done, episodes)
     order = np.random.default_rng(shuffle_seed).permutation(episodes)
     return concatenate(parts).select(order)
+
+
+def _counts(episodes: int, shares: Sequence[float]) -> list[int]:
+    """Whole episodes by share; the largest remainders, and of equals the first, take what is left over."""
+    exact = [episodes * share / sum(shares) for share in shares]
+    counts = [int(part) for part in exact]
+    order = sorted(range(len(shares)), key=lambda i: counts[i] - exact[i])
+    for index in order[: episodes - sum(counts)]:
+        counts[index] += 1
+    return counts
