@@ -10,7 +10,9 @@ from tfcaf_forge.errors import DatasetError
 from tfcaf_forge.graph.canonical import canonical
 from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref
 from tfcaf_forge.graph.verify import verify
-from tfcaf_forge.ranking.rank import Ranker, distance_from_equal, equal_weights, mixing_of, starved_share
+from tfcaf_forge.ranking.bench import equal_weights, mixing_of
+from tfcaf_forge.ranking.credit import distance_from_equal, starved
+from tfcaf_forge.ranking.rank import Ranker
 from tfcaf_forge.records.task_spec import TaskSpec, load_task
 from tfcaf_forge.replay.dataset import Dataset, write_dataset
 from tfcaf_forge.replay.episode import EpisodeBatch
@@ -24,7 +26,7 @@ def task() -> TaskSpec:
     return load_task(bundled_tasks()["lbf-8x8-2p-2f-coop"])
 
 
-def world(task: TaskSpec, *, seed: int = 0, noise: float = 0.0) -> EpisodeBatch:
+def world(task: TaskSpec, *, seed: int = 0, noise: float = 0.0, acting: bool = False) -> EpisodeBatch:
     """One-reward episodes in which agent i's observation is worth reward only while agents[i].level is 2.
 
     So the true credit is level - 1 of each agent, which equal weights cannot express.
@@ -35,14 +37,18 @@ def world(task: TaskSpec, *, seed: int = 0, noise: float = 0.0) -> EpisodeBatch:
     state = np.zeros((EPISODES, STEPS + 1, task.state_size), np.float32)
     state[..., [2, 5]] = rng.integers(1, 3, (EPISODES, STEPS + 1, 2))
     worth = np.maximum(obs[:, :-1, :, 0], 0) * (state[:, :-1, [2, 5]] - 1)
-    reward = worth.sum(-1) + noise * rng.normal(size=shape)
+    luck = noise * rng.normal(size=shape)
+    actions = rng.integers(0, 6, (*shape, 2))
+    if acting:  # and only for some of what it can do
+        worth = np.where(actions < 3, worth, 0.0)
+    reward = worth.sum(-1) + luck
     ends = np.zeros(shape, bool)
     ends[:, -1] = True
     return EpisodeBatch(
         obs=obs,
         state=state,
         available=np.ones((EPISODES, STEPS + 1, 2, 6), bool),
-        actions=rng.integers(0, 6, (*shape, 2)),
+        actions=actions,
         reward=reward.astype(np.float32),
         agent_reward=worth.astype(np.float32),
         terminated=ends,
@@ -126,7 +132,7 @@ def test_bias_and_credit_are_read_off_a_graph(task: TaskSpec) -> None:
 
 def test_starvation_and_distance_are_shares_of_rows_and_of_credit() -> None:
     credit = np.array([[1.0, 1.0], [2.0, 0.0], [3.0, 1.0], [0.0, 0.0]], np.float32)
-    assert starved_share(credit) == 0.5
+    assert starved(credit).mean() == 0.5
     assert distance_from_equal(credit[:3]) == pytest.approx((0.0 + 0.5 + 0.25) / 3)
 
 
@@ -144,3 +150,48 @@ def test_too_few_episodes_cannot_rank(task: TaskSpec, tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "few", task, world(task).select(slice(5)), seed=0)
     with pytest.raises(DatasetError, match="5 episodes; ranking needs at least 10"):
         Ranker(data, task, seed=0)
+
+
+def test_the_advantage_tells_credit_from_the_other_agents_credit(task: TaskSpec, tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "acting", task, world(task, acting=True), seed=0)
+    ranker = Ranker(data, task, seed=0)
+    true, swapped = (ranker.gains(by_level(task, first=a, second=b)) for a, b in ((2, 5), (5, 2)))
+    assert true["advantage"] > 0.1
+    assert swapped["advantage"] < 0.0
+    assert true["contribution"] > swapped["contribution"] + 0.5
+    assert swapped["contribution_error"] > true["contribution_error"] + 0.2
+
+
+def test_gains_of_equal_weights_are_zero_and_scale_does_not_matter(ranker: Ranker, task: TaskSpec) -> None:
+    same = ranker.gains(equal_weights(2, task.state_size))
+    assert all(abs(value) < 1e-12 for name, value in same.items() if name != "contribution_error")
+    doubled = graph_of(task, Node("mul.Tensor", (Ref(0), 2.0)), Node("sum.dim_IntList", (Ref(2), (1,), True, None)))
+    assert ranker.gains(doubled)["advantage"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_function_that_is_not_affine_is_ranked_by_its_tangent(ranker: Ranker, task: TaskSpec) -> None:
+    bent = graph_of(
+        task,
+        Node("leaky_relu", (Ref(0), 0.5)),
+        Node("sum.dim_IntList", (Ref(2), (1,), True, None)),
+    )
+    score = ranker.score(1, bent)
+    assert score.components["affine"] == 0.0
+    assert np.isfinite(list(score.components.values())).all()
+    at_zero = mixing_of(bent, ranker.states[:4])
+    below = mixing_of(bent, ranker.states[:4], -np.ones((4, 2), np.float32))
+    assert below.credit.tolist() == [[0.5, 0.5]] * 4
+    assert below.bias == pytest.approx(np.zeros(4))
+    assert at_zero.credit.shape == (4, 2)
+
+
+def test_ties_and_shares_are_said_when_the_graphs_are_known(ranker: Ranker, task: TaskSpec) -> None:
+    graphs = {
+        1: equal_weights(2, task.state_size),
+        2: by_level(task, first=2, second=5),
+        3: by_level(task, first=5, second=2),
+    }
+    ranking = ranker.rank([ranker.score(i, graph) for i, graph in graphs.items()], graphs)
+    assert (ranking.winner, ranking.tied) == (2, ())
+    assert ranking.best_share[2] > 0.99
+    assert ranker.rank([ranker.score(1, graphs[1])]).best_share == {}

@@ -48,13 +48,15 @@ def adequacy(
 
 def ranking_watcher(subject: Subject, dataset: Dataset, seed: int) -> Watcher:
     """Notices a mutant whose replay score differs from the original's: 95 % interval, paired over episodes, without 0."""
-    from tfcaf_forge.ranking.rank import Bench, mixing_of
-    from tfcaf_forge.ranking.score import explained_by_episode
+    from tfcaf_forge.ranking.bench import Bench, mixing_of
+    from tfcaf_forge.ranking.fits import design, ridge_errors
 
     bench = Bench.of(dataset, subject.task, seed)
 
     def errors(graph: OpGraph) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], ...]:
-        return explained_by_episode(mixing_of(graph, bench.state), bench.phi, bench.target, bench.episode)
+        mixing = mixing_of(graph, bench.state)
+        found = ridge_errors(design(mixing, bench.phi), bench.target - mixing.bias, bench.target, bench.episode)
+        return found.error, found.spread
 
     error, spread = errors(subject.graph)
 

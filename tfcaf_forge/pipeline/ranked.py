@@ -103,6 +103,7 @@ def rank(
     ranker = Ranker(load_dataset(replay, spec), spec, seed)
     names: dict[int, str] = {}
     refused: dict[str, str] = {}
+    made: dict[int, OpGraph] = {}
     scores = []
     with _Graphs(spec, seed, backend, limits) as graphs:
         for number, file in enumerate(files, 1):
@@ -110,9 +111,9 @@ def rank(
             if isinstance(found, str):
                 refused[str(file)] = found
                 continue
-            names[number] = str(file)
+            names[number], made[number] = str(file), found
             scores.append(ranker.score(number, found))
-    return Ranked(names=names, refused=refused, ranking=ranker.rank(scores) if scores else None)
+    return Ranked(names=names, refused=refused, ranking=ranker.rank(scores, made) if scores else None)
 
 
 class _Graphs:

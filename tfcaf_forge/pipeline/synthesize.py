@@ -264,7 +264,8 @@ class _Run:
 
     def _finish(self, ranker: Ranker, sandbox: Sandbox) -> Synthesis:
         """Rank, export the winner, write the report. What is not final is written as a file, never as a record."""
-        ranking = ranker.rank(list(self._candidates.scores.values()))
+        known = self._candidates
+        ranking = ranker.rank(list(known.scores.values()), {i: known.traced[i].graph for i in known.scores})
         self._store.append("isolation", sandbox.isolation)
         if not self._ended.stopped:
             self._store.append("ranking", ranking)

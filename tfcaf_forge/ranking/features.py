@@ -16,7 +16,7 @@ HIDDEN = 48
 """Random ReLU units; with six actions about 300 features an agent."""
 
 
-def features(rows: Transitions, n_actions: int, seed: int) -> Floats:
+def features(rows: Transitions, n_actions: int, seed: int) -> tuple[Floats, Floats]:
     """Random ReLU features of the standardised observation and the agent's index, one block an action.
 
     Args:
@@ -25,7 +25,8 @@ def features(rows: Transitions, n_actions: int, seed: int) -> Floats:
         seed: decides the random weights.
 
     Returns:
-        float32 [M, N, (HIDDEN + 1) * A].
+        Of the action that was taken, and their mean over the actions that were available; both float32
+        [M, N, (HIDDEN + 1) * A].
     """
     count, n_agents, _ = rows.obs.shape
     flat = rows.obs.reshape(count * n_agents, -1).astype(np.float32)
@@ -37,6 +38,9 @@ def features(rows: Transitions, n_actions: int, seed: int) -> Floats:
     offsets = rng.uniform(-1, 1, HIDDEN).astype(np.float32)
     units = np.maximum(inputs @ weights + offsets, 0.0)
     units = np.concatenate([units, np.ones((len(units), 1), np.float32)], axis=1)
-    blocks = np.zeros((len(units), n_actions, units.shape[1]), np.float32)
-    blocks[np.arange(len(units)), rows.actions.reshape(-1)] = units
-    return blocks.reshape(count, n_agents, -1)
+    taken = np.zeros((len(units), n_actions, units.shape[1]), np.float32)
+    taken[np.arange(len(units)), rows.actions.reshape(-1)] = units
+    chance = rows.available.reshape(len(units), n_actions).astype(np.float32)
+    chance /= chance.sum(axis=1, keepdims=True)
+    mean = chance[:, :, None] * units[:, None, :]
+    return taken.reshape(count, n_agents, -1), mean.reshape(count, n_agents, -1)
