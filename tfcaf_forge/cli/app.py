@@ -16,6 +16,7 @@ from tfcaf_forge.cli import (
     diff,
     export,
     rank,
+    recheck,
     report,
     runs,
     sandbox,
@@ -65,6 +66,7 @@ app.command(epilog=stability.EPILOG)(stability.stability)
 app.command(epilog=vet.EPILOG)(vet.vet)
 app.command(epilog=collect.EPILOG)(collect.collect)
 app.command(epilog=rank.EPILOG)(rank.rank)
+app.command(epilog=recheck.EPILOG)(recheck.recheck)
 app.command(epilog=export.EPILOG)(export.export)
 app.command(epilog=train.EPILOG)(train.train)
 app.command(epilog=report.EPILOG)(report.report)

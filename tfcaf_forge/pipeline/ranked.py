@@ -7,12 +7,15 @@ from pathlib import Path
 
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.graph.opgraph import OpGraph
+from tfcaf_forge.pipeline.contest import contest
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.pipeline.vet import Examiner
 from tfcaf_forge.proposals.files import proposal_from_file
+from tfcaf_forge.ranking.contribution import contributions, default_actions, situations
 from tfcaf_forge.ranking.rank import Ranker
+from tfcaf_forge.ranking.score import Doubles
 from tfcaf_forge.records.base import Plain
-from tfcaf_forge.records.ranking import Ranking
+from tfcaf_forge.records.ranking import Order, Ranking
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.dataset import Dataset, absent, load_dataset, write_dataset
@@ -28,12 +31,14 @@ class Ranked(Plain, frozen=True, kw_only=True):
     Attributes:
         names: by the id that the ranking uses.
         refused: files that could not be ranked, each with the reason.
-        ranking: the order; None if every file was refused.
+        ranking: scores; None if every file was refused.
+        order: the order in which training is predicted to go; likewise.
     """
 
     names: dict[int, str]
     refused: dict[str, str]
     ranking: Ranking | None
+    order: Order | None = None
 
 
 def collect(
@@ -81,8 +86,11 @@ def rank(
     replay: Path,
     *,
     seed: int = 0,
+    minutes: float = 0.0,
+    simulate: bool = False,
     backend: str = "local",
     limits: str = "default",
+    tell: Callable[[str], None] | None = None,
 ) -> Ranked:
     """Rank kernels and source files on a replay dataset. Sources are vetted first.
 
@@ -91,7 +99,10 @@ def rank(
         task: a bundled task's name, a path, or a TaskSpec.
         replay: the dataset's folder.
         seed: of features, bootstrap samples and trials.
+        minutes: budget of longer fits and of short trainings (`pipeline.contest`).
+        simulate: find out what the agents contributed by simulation from the recorded states, where the environment can.
         backend, limits: the sandbox's backend and profile, for source files.
+        tell: told what takes long.
 
     Raises:
         InputError: no files, or one cannot be read.
@@ -100,7 +111,8 @@ def rank(
     if not files:
         raise InputError("no files to rank; give kernels (.safetensors) or Python files")
     spec = load_task(task)
-    ranker = Ranker(load_dataset(replay, spec), spec, seed)
+    dataset = load_dataset(replay, spec)
+    ranker = Ranker(dataset, spec, seed, contribution=simulated(dataset, spec) if simulate else None)
     names: dict[int, str] = {}
     refused: dict[str, str] = {}
     made: dict[int, OpGraph] = {}
@@ -113,7 +125,20 @@ def rank(
                 continue
             names[number], made[number] = str(file), found
             scores.append(ranker.score(number, found))
-    return Ranked(names=names, refused=refused, ranking=ranker.rank(scores, made) if scores else None)
+    if not scores:
+        return Ranked(names=names, refused=refused, ranking=None)
+    order = contest(made, ranker, dataset, spec, seed=seed, minutes=minutes, tell=tell)
+    return Ranked(names=names, refused=refused, ranking=ranker.rank(scores, made), order=order)
+
+
+def simulated(dataset: Dataset, task: TaskSpec) -> Doubles:
+    """Shapley values of what was done, [M, N], against the first available action; errors as in `simulator`."""
+    from tfcaf_forge.training.simulate import simulator
+
+    rows = dataset.episodes.transitions()
+    return contributions(
+        simulator(task), situations(dataset.episodes), gamma=task.gamma, default=default_actions(rows.available)
+    ).value
 
 
 class _Graphs:

@@ -117,6 +117,17 @@ class Ranker:
             agreement=place.agreement,
         )
 
+    def predictions(self, graphs: Mapping[int, OpGraph]) -> dict[int, Doubles]:
+        """The rule's prediction on every bootstrap sample, by candidate, the best on all data first."""
+        rule, picks = load_rule(), self._bench.picks
+        whole = np.ones((1, picks.shape[1]))
+
+        def predicted(graph: OpGraph, samples: Doubles) -> Doubles:
+            return rule.predict(self._task.name, gains(self.measured(graph), self._base, samples))
+
+        order = sorted(graphs, key=lambda i: (-round(float(predicted(graphs[i], whole)[0]), 9), i))
+        return {i: predicted(graphs[i], picks) for i in order}
+
     def _standing(self, order: Sequence[Score], graphs: Mapping[int, OpGraph]) -> Standing:
         if not order or any(score.candidate not in graphs for score in order):
             return Standing((), {}, None)

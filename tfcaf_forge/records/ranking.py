@@ -61,3 +61,32 @@ class Ranking(Record, frozen=True, kw_only=True):
     tied: tuple[int, ...] = ()
     best_share: dict[int, float] = {}
     agreement: float | None = None
+
+
+class Order(Plain, frozen=True, kw_only=True):
+    """Candidates in the order in which training with them is predicted to go, by successive halving.
+
+    Attributes:
+        by: what decides, in a sentence.
+        ids: the best first.
+        tied: candidates that the data cannot tell from the first by the prediction.
+        best_share: by candidate, the share of bootstrap samples in which its prediction is the highest.
+        agreement: mean Kendall tau-b between the predicted order on a bootstrap sample and on all data.
+        better_than_baseline: whether the first's prediction has its whole 95 % interval above that of equal weights, which is 0; where
+            there was a training, whether it also ended above VDN's.
+        fitted: by candidate of the second rung, explained share of the held-out advantage, and equal weights' under 0.
+        trained: by finalist, mean greedy return over its short training, and VDN's under 0.
+        steps: environment steps of each such training.
+        seconds: what the plan expects for one core.
+    """
+
+    by: str
+    ids: tuple[int, ...]
+    tied: tuple[int, ...]
+    best_share: dict[int, float]
+    agreement: float | None
+    better_than_baseline: bool
+    fitted: dict[int, float] = {}
+    trained: dict[int, float] = {}
+    steps: int = 0
+    seconds: float = 0.0

@@ -1,0 +1,106 @@
+"""`forge recheck`: data from the same environment keeps a kernel, a changed one is named by field."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from tfcaf_forge.errors import InputError
+from tfcaf_forge.graph import codec
+from tfcaf_forge.kernels.artifact import save_kernel
+from tfcaf_forge.pipeline.drift import recheck
+from tfcaf_forge.ranking.bench import equal_weights
+from tfcaf_forge.records.manifest import Manifest
+from tfcaf_forge.records.task_spec import TaskSpec, load_task
+from tfcaf_forge.replay.dataset import write_dataset
+from tfcaf_forge.replay.episode import EpisodeBatch
+from tfcaf_forge.resources import bundled_tasks
+from tfcaf_forge.training.collect import collect
+
+NAME = "lbf-8x8-2p-2f-coop"
+
+
+@pytest.fixture(scope="module")
+def task() -> TaskSpec:
+    return load_task(bundled_tasks()[NAME])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, task: TaskSpec) -> Path:
+    """A folder with a kernel and its reference data."""
+    folder = tmp_path_factory.mktemp("deployed")
+    graph = equal_weights(task.n_agents, task.state_size)
+    manifest = Manifest(
+        task=task.name, task_digest=task.digest, n_agents=task.n_agents, state_size=task.state_size, layout=task.names,
+        q_scale=task.credit.q_scale, monotonicity="required", affine=True, graph_digest=codec.digest(graph),
+        source_digest="1" * 64, coder="hand", evidence_digest="2" * 64, verdicts=(), isolation=(), forge_version="0",
+        torch_version="0",
+    )  # fmt: skip
+    save_kernel(folder / "kernel.safetensors", graph, manifest)
+    write(folder / "reference", task, collect(task, 60, 0))
+    return folder
+
+
+def write(path: Path, task: TaskSpec, batch: EpisodeBatch) -> None:
+    write_dataset(path, task, batch, seed=0, behaviours=("random", "forager-0.3"))
+
+
+def checked(place: Path, new: str):
+    return recheck(place / "kernel.safetensors", place / new, reference=place / "reference")
+
+
+def test_new_data_from_the_same_environment_keeps(place: Path, task: TaskSpec) -> None:
+    write(place / "same", task, collect(task, 60, 1))
+    found = checked(place, "same")
+    assert (found.decision, found.reasons) == ("keep", ())
+    assert found.verdicts["monotone"] == "PROVED"
+    assert min(d.p for d in found.drift) > 0.01
+    assert found.gain is not None
+    assert found.gain.value == 0.0  # it is equal weights
+
+
+def test_levels_beyond_the_declared_range_retire_and_are_named(place: Path, task: TaskSpec) -> None:
+    stronger = replace_options(task, max_player_level=3)
+    write(place / "levels", task, collect(stronger, 60, 1))
+    found = checked(place, "levels")
+    assert found.decision == "retire"
+    assert {"agents[0].level", "agents[1].level"} <= {r.field for r in found.reasons if r.code == "range"}
+    assert any("agents[0].level: values in [3, 3]" in r.message for r in found.reasons)
+
+
+def test_a_food_that_is_never_there_warns_and_is_named(place: Path, task: TaskSpec) -> None:
+    batch = collect(task, 60, 1)
+    state = batch.state.copy()
+    state[..., 9:12] = np.where(batch_reached(batch), [-1, -1, 0], 0)
+    write(place / "one-food", task, replace(batch, state=state))
+    found = checked(place, "one-food")
+    assert found.decision == "warn"
+    assert {"foods[1].x", "foods[1].y", "foods[1].level"} <= {r.field for r in found.reasons if r.code == "drift"}
+
+
+def test_another_number_of_foods_retires_and_is_named(place: Path) -> None:
+    other = load_task(bundled_tasks()["lbf-10x10-3p-3f"])
+    write(place / "three", other, collect(other, 12, 0))
+    found = checked(place, "three")
+    assert (found.decision, found.reasons[0].code) == ("retire", "layout")
+    assert "foods[2].x" in found.reasons[0].message
+
+
+def test_a_kernel_of_another_taskspec_is_an_error(place: Path, task: TaskSpec) -> None:
+    changed = msgspec.structs.replace(task, gamma=0.5)
+    with pytest.raises(InputError, match="with another TaskSpec"):
+        recheck(place / "kernel.safetensors", place / "reference", task=changed)
+
+
+def replace_options(task: TaskSpec, **options) -> TaskSpec:
+    environment = msgspec.structs.replace(task.environment, options={**task.environment.options, **options})
+    return msgspec.structs.replace(task, environment=environment)
+
+
+def batch_reached(batch) -> np.ndarray:
+    """bool [E, T + 1, 1]: rows that an episode came to."""
+    return np.concatenate([np.ones_like(batch.valid[:, :1]), batch.valid], axis=1)[..., None]

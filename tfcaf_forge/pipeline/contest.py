@@ -1,0 +1,141 @@
+"""Contest: the order in which training is predicted to go, by successive halving as far as a budget of minutes reaches."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from tfcaf_forge.graph.opgraph import OpGraph
+from tfcaf_forge.ranking.bench import equal_weights
+from tfcaf_forge.ranking.fitted import FittedConfig, fit_all
+from tfcaf_forge.ranking.halving import plan
+from tfcaf_forge.ranking.measure import explained
+from tfcaf_forge.ranking.order import standing
+from tfcaf_forge.ranking.rank import BASELINE, Ranker
+from tfcaf_forge.records.ranking import Order
+from tfcaf_forge.records.task_spec import TaskSpec
+from tfcaf_forge.replay.dataset import Dataset
+
+Tell = Callable[[str], None]
+CONFIG = FittedConfig()
+
+
+def contest(
+    graphs: Mapping[int, OpGraph],
+    ranker: Ranker,
+    dataset: Dataset,
+    task: TaskSpec,
+    *,
+    seed: int,
+    minutes: float = 0.0,
+    tell: Tell | None = None,
+) -> Order:
+    """The predicted order of accepted candidates.
+
+    First by the rule of `ranking.rule` on the closed forms. The better half then is put in order by the held-out advantage that
+    the fitted networks explain, and the first three of them by a short real training, next to VDN.
+
+    Args:
+        graphs: by candidate, at least one.
+        ranker: of the dataset.
+        dataset, task: what is replayed.
+        seed: of everything.
+        minutes: the budget of the second and third rung; planned from sizes alone, so the order does not depend on the clock.
+        tell: told what takes long.
+    """
+    say = tell or _silent
+    predictions = ranker.predictions(graphs)
+    place = standing(predictions)
+    ids = list(predictions)
+    todo = plan(
+        minutes, candidates=len(ids), transitions=dataset.info.transitions, n_agents=task.n_agents,
+        minibatch_rows=CONFIG.steps * CONFIG.batch,
+    )  # fmt: skip
+    by, fitted, trained = "the rule's prediction", dict[int, float](), dict[int, float]()
+    if todo.fitted:
+        say(f"fitting {todo.fitted} candidates' networks in one pass")
+        fitted = _fitted({i: graphs[i] for i in ids[: todo.fitted]}, ranker, dataset, task, seed)
+        ids = _resorted(ids, {i: value for i, value in fitted.items() if i != BASELINE})
+        by = f"the rule's prediction, then for the first {todo.fitted} the held-out advantage that fitted networks explain"
+    if todo.finalists:
+        trained = _trained({i: graphs[i] for i in ids[: todo.finalists]}, task, todo.steps, seed, say)
+        ids = _resorted(ids, {i: value for i, value in trained.items() if i != BASELINE})
+        by += f", then for the first {todo.finalists} a training of {todo.steps:,} steps"
+    better = float(np.quantile(predictions[ids[0]], 0.025)) > 0
+    return Order(
+        by=by,
+        ids=tuple(ids),
+        tied=place.tied,
+        best_share=place.best_share,
+        agreement=place.agreement,
+        better_than_baseline=better and (not trained or trained[ids[0]] > trained[BASELINE]),
+        fitted=fitted,
+        trained=trained,
+        steps=todo.steps,
+        seconds=todo.seconds,
+    )
+
+
+def _resorted(ids: list[int], values: Mapping[int, float]) -> list[int]:
+    """The candidates that have a value by it, before the others in their order."""
+    return [*sorted(values, key=lambda i: (-values[i], i)), *(i for i in ids if i not in values)]
+
+
+def _fitted(
+    graphs: Mapping[int, OpGraph], ranker: Ranker, dataset: Dataset, task: TaskSpec, seed: int
+) -> dict[int, float]:
+    everyone = {BASELINE: equal_weights(task.n_agents, task.state_size), **graphs}
+    found = fit_all(list(everyone.values()), dataset, task, ranker.bench, seed, CONFIG)
+    whole = np.ones((1, dataset.info.episodes))
+    return {i: round(float(explained(one.advantage, whole)[0]), 6) for i, one in zip(everyone, found, strict=True)}
+
+
+def _trained(graphs: Mapping[int, OpGraph], task: TaskSpec, steps: int, seed: int, say: Tell) -> dict[int, float]:
+    """Mean greedy return over the evaluations of a short training, the one before it left out."""
+    from tfcaf_forge.training.config import TrainConfig
+    from tfcaf_forge.training.mixers import VDN, KernelMixer
+    from tfcaf_forge.training.trainer import train
+
+    config = TrainConfig(
+        recurrent=False, learning_rate=1e-3, updates_per_episode=0.5, epsilon_steps=max(steps // 2, 1), n_step=3, target_tau=0.02,
+        evaluation_interval=max(steps // 8, 1), checkpoint_interval=10**9,
+    )  # fmt: skip
+    found: dict[int, float] = {}
+    for number in (BASELINE, *graphs):
+        name = "VDN" if number == BASELINE else f"candidate {number}"
+        mixer = (
+            VDN()
+            if number == BASELINE
+            else KernelMixer(_Scaled(graphs[number], task), task, name=f"candidate:{number}")
+        )
+        with tempfile.TemporaryDirectory() as place:
+            result = train(
+                task, mixer, config, seed=seed, steps=steps, folder=Path(place) / "run",
+                progress=lambda now, name=name: say(f"training with {name}: {now.steps:,} of {steps:,} steps"),
+            )  # fmt: skip
+        after = [evaluation.mean for evaluation in result.evaluations[1:]]
+        found[number] = round(float(np.mean(after)), 6)
+    return found
+
+
+class _Scaled:
+    """A graph that scales its local Q-values as its kernel would."""
+
+    def __init__(self, graph: OpGraph, task: TaskSpec) -> None:
+        from tfcaf_forge.graph.interpret import Program
+
+        self.n_agents, self.state_size = graph.n_agents, graph.state_size
+        self._program, self._scale = Program(graph), task.credit.q_scale
+
+    def __call__(self, local_q: Tensor, state: Tensor) -> Tensor:
+        """[..., N], [..., S] -> [..., 1]."""
+        flat = self._program(local_q.reshape(-1, self.n_agents) * self._scale, state.reshape(-1, self.state_size))
+        return flat.reshape(*local_q.shape[:-1], 1)
+
+
+def _silent(text: str) -> None:
+    """Nobody wants to know."""
