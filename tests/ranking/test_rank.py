@@ -13,6 +13,8 @@ from tfcaf_forge.graph.verify import verify
 from tfcaf_forge.ranking.bench import equal_weights, mixing_of
 from tfcaf_forge.ranking.credit import distance_from_equal, starved
 from tfcaf_forge.ranking.rank import Ranker
+from tfcaf_forge.records.base import canonical_json, from_json
+from tfcaf_forge.records.ranking import Ranking
 from tfcaf_forge.records.task_spec import TaskSpec, load_task
 from tfcaf_forge.replay.dataset import Dataset, write_dataset
 from tfcaf_forge.replay.episode import EpisodeBatch
@@ -193,5 +195,6 @@ def test_ties_and_shares_are_said_when_the_graphs_are_known(ranker: Ranker, task
     }
     ranking = ranker.rank([ranker.score(i, graph) for i, graph in graphs.items()], graphs)
     assert (ranking.winner, ranking.tied) == (2, ())
-    assert ranking.best_share[2] > 0.99
+    assert ranking.best_share["2"] > 0.99
+    assert from_json(canonical_json(ranking), Ranking, what="a record") == ranking
     assert ranker.rank([ranker.score(1, graphs[1])]).best_share == {}

@@ -13,8 +13,8 @@ from tfcaf_forge.kernels.artifact import read_kernel
 from tfcaf_forge.pipeline.tasks import load_task, task_names
 from tfcaf_forge.ranking.bench import LEAST_EPISODES, Bench, equal_weights, mixing_of
 from tfcaf_forge.ranking.credit import shares
-from tfcaf_forge.ranking.drift import drifts, mean_shift
-from tfcaf_forge.ranking.measure import explained, measure
+from tfcaf_forge.ranking.drift import Drift, drifts, mean_shift
+from tfcaf_forge.ranking.measure import explained, return_errors
 from tfcaf_forge.records.base import Plain, Record
 from tfcaf_forge.records.manifest import Manifest
 from tfcaf_forge.records.ranking import Interval
@@ -133,7 +133,7 @@ def recheck(
         )
         return Recheck(decision=_gravest(reasons), reasons=tuple(reasons), outside=outside, verdicts=verdicts, **about)
     gain = _gain(graph, spec, new, seed, reasons)
-    found: dict[str, Any] = {} if old is None else _compared(graph, spec, old, new, credit, seed, reasons)
+    found: dict[str, Any] = {} if old is None else _compared(graph, spec, old, new, seed, reasons)
     return Recheck(
         decision=_gravest(reasons), reasons=tuple(reasons), outside=outside, verdicts=verdicts, gain=gain, **about, **found
     )  # fmt: skip
@@ -220,10 +220,10 @@ def _gain(
             reasons.append(Reason(decision="warn", code="few", field="", message=message))
         return None
     bench = Bench.of(data, task, seed)
-    mine, base = measure(graph, bench), measure(equal_weights(task.n_agents, task.state_size), bench)
+    mine, base = return_errors(graph, bench), return_errors(equal_weights(task.n_agents, task.state_size), bench)
     whole = np.ones((1, bench.picks.shape[1]))
-    value = float((explained(mine.returns, whole) - explained(base.returns, whole))[0])
-    low, high = np.quantile(explained(mine.returns, bench.picks) - explained(base.returns, bench.picks), (0.025, 0.975))
+    value = float((explained(mine, whole) - explained(base, whole))[0])
+    low, high = np.quantile(explained(mine, bench.picks) - explained(base, bench.picks), (0.025, 0.975))
     found = Interval(value=round(value, 9), low=round(float(low), 9), high=round(float(high), 9))
     if reasons is not None and found.high < 0:
         message = f"it explains the new returns worse than equal weights, by {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
@@ -232,22 +232,16 @@ def _gain(
 
 
 def _compared(
-    graph: OpGraph, task: TaskSpec, old: Dataset, new: Dataset, credit: Floats, seed: int, reasons: list[Reason]
+    graph: OpGraph, task: TaskSpec, old: Dataset, new: Dataset, seed: int, reasons: list[Reason]
 ) -> dict[str, Any]:
     """Fields, credit and score against the reference."""
-    before, after = old.episodes.transitions(), new.episodes.transitions()
-    quantities = {slot.name: (before.state[:, slot.index], after.state[:, slot.index]) for slot in task.layout}
-    mine, theirs = shares(mixing_of(graph, before.state).credit), shares(credit)
-    quantities |= {
-        f"credit[{i}]": (mine[:, i].astype(np.float32), theirs[:, i].astype(np.float32)) for i in range(task.n_agents)
-    }
-    found = sorted(drifts(quantities, (before.episode, after.episode), seed), key=lambda d: (d.p, -d.distance))
+    found = moved(graph, task, old, new, seed)
     for one in found:
         if one.p < LEVEL:
             message = f"{one.name} is distributed otherwise than in the reference: distance {one.distance:.3f}, p = {one.p:.3f}"
             reasons.append(Reason(decision="warn", code="drift", field=one.name, message=message))
     reference = _gain(graph, task, old, seed)
-    shift, p = _score_shift(graph, task, old, new, seed)
+    shift, p = score_shift(graph, task, old, new, seed)
     if p is not None and p < LEVEL:
         message = f"what it explains beyond equal weights moved by {shift:+.3f} of the returns' variance, p = {p:.3f}"
         reasons.append(Reason(decision="warn", code="score", field="", message=message))
@@ -255,7 +249,16 @@ def _compared(
     return {"drift": made, "reference_gain": reference, "shift": shift, "shift_p": p}
 
 
-def _score_shift(
+def moved(graph: OpGraph, task: TaskSpec, old: Dataset, new: Dataset, seed: int) -> list[Drift]:
+    """Every state field and every agent's share of the credit against the reference, the least likely first."""
+    before, after = old.episodes.transitions(), new.episodes.transitions()
+    quantities = {slot.name: (before.state[:, slot.index], after.state[:, slot.index]) for slot in task.layout}
+    mine, theirs = (shares(mixing_of(graph, rows.state).credit).astype(np.float32) for rows in (before, after))
+    quantities |= {f"credit[{i}]": (mine[:, i], theirs[:, i]) for i in range(task.n_agents)}
+    return sorted(drifts(quantities, (before.episode, after.episode), seed), key=lambda d: (d.p, -d.distance))
+
+
+def score_shift(
     graph: OpGraph, task: TaskSpec, old: Dataset, new: Dataset, seed: int
 ) -> tuple[float | None, float | None]:
     """By episode, squared error of equal weights less the kernel's, both fitted on all data together."""
@@ -267,8 +270,8 @@ def _score_shift(
     # Folds go by the episode's number, so the two datasets are mixed first and told apart afterwards.
     order = np.random.default_rng(seed).permutation(both.n_episodes)
     bench = Bench.of(Dataset(old.path, old.info, both.select(order)), task, seed)
-    mine, base = measure(graph, bench), measure(equal_weights(task.n_agents, task.state_size), bench)
-    saved = (base.returns.error - mine.returns.error) / mine.returns.spread.mean()
+    mine, base = return_errors(graph, bench), return_errors(equal_weights(task.n_agents, task.state_size), bench)
+    saved = (base.error - mine.error) / mine.spread.mean()
     is_new = order >= old.info.episodes
     shift, p = mean_shift(saved[~is_new], saved[is_new], seed)
     return round(shift, 9), p

@@ -53,11 +53,10 @@ class Measured:
 
 def measure(graph: OpGraph, bench: Bench) -> Measured:
     """Everything that the closed forms say about a verified graph."""
-    mixing = _mixing(graph, bench)
+    mixing = fitted_mixing(graph, bench)
     bias = mixing.bias.astype(np.float64)
     x = design(mixing, bench.phi)
-    aim = bench.target - bias
-    returns = ridge_errors(x, aim, bench.target, bench.episode)
+    returns = ridge_errors(x, bench.target - bias, bench.target, bench.episode)
     td, value = evaluation(x, bias, bench.reward, bench.target, bench.episode, bench.terminated, bench.gamma)
     # What the state explains is taken out of the target, so the bias has no part here either.
     advantage = ridge_errors(design(mixing, bench.centred), bench.advantage, bench.advantage, bench.episode)
@@ -85,6 +84,12 @@ def measure(graph: OpGraph, bench: Bench) -> Measured:
         sensitivity=credits.sensitivity(mixing.credit),
         distance=credits.distance_from_equal(mixing.credit),
     )
+
+
+def return_errors(graph: OpGraph, bench: Bench) -> Errors:
+    """The first of the figures alone."""
+    mixing = fitted_mixing(graph, bench)
+    return ridge_errors(design(mixing, bench.phi), bench.target - mixing.bias, bench.target, bench.episode)
 
 
 def gains(mine: Measured, base: Measured, picks: Doubles) -> dict[str, Doubles]:
@@ -122,7 +127,7 @@ def _log_gain(mine: Errors, base: Errors, picks: Doubles) -> Doubles:
     return np.log((picks @ base.error + floor) / (picks @ mine.error + floor))
 
 
-def _mixing(graph: OpGraph, bench: Bench) -> Mixing:
+def fitted_mixing(graph: OpGraph, bench: Bench) -> Mixing:
     """Credit and bias; the tangent of what is not affine follows the local values that it leads to."""
     mixing = mixing_of(graph, bench.state)
     if is_affine(graph):

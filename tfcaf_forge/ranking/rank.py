@@ -113,7 +113,7 @@ class Ranker:
             winner=None if best is None else best.candidate,
             better_than_baseline=best is not None and best.gain.low > 0,
             tied=place.tied,
-            best_share=place.best_share,
+            best_share={str(i): share for i, share in place.best_share.items()},
             agreement=place.agreement,
         )
 

@@ -44,7 +44,7 @@ class Ranking(Record, frozen=True, kw_only=True):
         winner: id of the best candidate, or None if none was accepted.
         better_than_baseline: whether the winner's gain has its whole interval above zero.
         tied: candidates that the data cannot tell from the winner: 0 lies in the 95 % interval of their paired difference.
-        best_share: by candidate, the share of bootstrap samples in which it is the best.
+        best_share: by candidate (as text, as JSON has it), the share of bootstrap samples in which it is the best.
         agreement: mean Kendall tau-b between the order on a bootstrap sample and this one; None if it was not computed.
     """
 
@@ -59,7 +59,7 @@ class Ranking(Record, frozen=True, kw_only=True):
     winner: int | None
     better_than_baseline: bool
     tied: tuple[int, ...] = ()
-    best_share: dict[int, float] = {}
+    best_share: dict[str, float] = {}
     agreement: float | None = None
 
 

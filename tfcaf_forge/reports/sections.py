@@ -154,6 +154,7 @@ def ranking(record: Ranking | None) -> dict[str, Any] | None:
         "rows": [row(line) for line in lines],
         "baseline_at": None if base is None else base["at"],
         "ticks": chart.ticks(ends),
+        "ties": words.ties(record),
     }
 
 

@@ -113,6 +113,23 @@ def comparison(ranking: Ranking, digits: int | None = None) -> str:
     return f"{verb} {base}: gain {value_text(gain, digits)} {interval_text(gain, digits)}{zero}"
 
 
+def ties(ranking: Ranking) -> str:
+    """Who is tied with the winner, and how firm the order is; empty where it was not computed."""
+    if ranking.agreement is None or ranking.winner is None:
+        return ""
+    share = ranking.best_share.get(str(ranking.winner), 0.0)
+    names = ", ".join(str(number) for number in ranking.tied)
+    who = (
+        f"tied with {'candidates' if len(ranking.tied) > 1 else 'candidate'} {names}"
+        if names
+        else "apart from all others"
+    )
+    return (
+        f"by paired differences the winner is {who}; it is the best in {percent(share)} of the resamples, and the order on "
+        f"a resample agrees with this one to a Kendall tau of {ranking.agreement:.2f}"
+    )
+
+
 def winning(ranking: Ranking) -> Score | None:
     """The winner's score, if there is a winner."""
     return next((s for s in ranking.scores if s.candidate == ranking.winner), None) if ranking.winner else None
