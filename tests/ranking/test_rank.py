@@ -11,7 +11,7 @@ from tfcaf_forge.graph.canonical import canonical
 from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref
 from tfcaf_forge.graph.verify import verify
 from tfcaf_forge.ranking.bench import equal_weights, mixing_of
-from tfcaf_forge.ranking.credit import distance_from_equal, starved
+from tfcaf_forge.ranking.credit import distance_from_equal, starved, weakness
 from tfcaf_forge.ranking.rank import Ranker
 from tfcaf_forge.records.base import canonical_json, from_json
 from tfcaf_forge.records.ranking import Ranking
@@ -169,6 +169,12 @@ def test_gains_of_equal_weights_are_zero_and_scale_does_not_matter(ranker: Ranke
     assert all(abs(value) < 1e-12 for name, value in same.items() if name != "contribution_error")
     doubled = graph_of(task, Node("mul.Tensor", (Ref(0), 2.0)), Node("sum.dim_IntList", (Ref(2), (1,), True, None)))
     assert ranker.gains(doubled)["advantage"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_credit_that_is_small_everywhere_is_called_weak() -> None:
+    assert weakness(np.full((4, 2), 0.5, np.float32), q_scale=2.0) == 0.0
+    assert weakness(np.full((4, 2), 0.5, np.float32), q_scale=1.0) == pytest.approx(np.log(2))
+    assert weakness(np.full((4, 2), 9.0, np.float32), q_scale=1.0) == 0.0
 
 
 def test_a_function_that_is_not_affine_is_ranked_by_its_tangent(ranker: Ranker, task: TaskSpec) -> None:

@@ -41,6 +41,7 @@ class Bench:
         episode: [M], 0 … E-1.
         picks: [resamples, E] how often each episode stands in each bootstrap sample.
         gamma: discount.
+        q_scale: local Q-values are multiplied by it before a function sees them.
         contribution: [M, N] what the agents contributed, or None where nobody knows.
     """
 
@@ -54,6 +55,7 @@ class Bench:
     episode: Ints
     picks: Doubles
     gamma: float
+    q_scale: float
     contribution: Doubles | None
 
     @classmethod
@@ -93,7 +95,8 @@ class Bench:
             rows.state, rows.next_state, reward, target, rows.episode, rows.terminated, task.gamma, seed
         )
         return cls(
-            rows.state, phi, phi - mean, target, advantage, reward, rows.terminated, rows.episode, picks, task.gamma, contribution
+            rows.state, phi, phi - mean, target, advantage, reward, rows.terminated, rows.episode, picks, task.gamma, task.credit.q_scale,
+            contribution,
         )  # fmt: skip
 
 

@@ -58,6 +58,16 @@ def sensitivity(credit: Floats) -> float:
     return float(0.5 * np.abs(share - share.mean(axis=0)).sum(axis=1).mean())
 
 
+def weakness(credit: Floats, q_scale: float) -> float:
+    """max(0, -ln(q_scale * mean credit)): how much smaller than VDN's 1 the credit is that reaches the agents, in logarithms.
+
+    Credit that is small everywhere leaves its shares alone but slows training down: local values have to grow by its inverse. It is why
+    the paper multiplies by N what a softmax has divided among N agents.
+    """
+    mean = q_scale * float(np.abs(credit.astype(np.float64)).mean())
+    return max(0.0, -float(np.log(max(mean, 1e-6))))
+
+
 def contribution_errors(credit: Floats, truth: Doubles) -> tuple[Doubles, Doubles]:
     """How far the shares of credit are from the shares of what the agents contributed.
 

@@ -33,7 +33,7 @@ class Measured:
         returns, td, value, advantage: errors and what they are measured against, by episode.
         contribution: errors of the shares of credit and their weights, by episode; None where the truth is unknown.
         starved, uneven: by episode, sums over rows; `rows` is how many there are.
-        sensitivity, distance: of the whole dataset.
+        sensitivity, weak, distance: of the whole dataset.
     """
 
     credit: Floats
@@ -48,6 +48,7 @@ class Measured:
     gini: Doubles
     rows: Doubles
     sensitivity: float
+    weak: float
     distance: float
 
 
@@ -82,6 +83,7 @@ def measure(graph: OpGraph, bench: Bench) -> Measured:
         gini=summed(credits.gini(mixing.credit)),
         rows=summed(np.ones(len(bench.reward))),
         sensitivity=credits.sensitivity(mixing.credit),
+        weak=credits.weakness(mixing.credit, bench.q_scale),
         distance=credits.distance_from_equal(mixing.credit),
     )
 
@@ -108,6 +110,7 @@ def gains(mine: Measured, base: Measured, picks: Doubles) -> dict[str, Doubles]:
         "uneven": (picks @ mine.uneven) / (picks @ mine.rows),
         "gini": (picks @ mine.gini) / (picks @ mine.rows),
         "sensitivity": np.full(len(picks), mine.sensitivity),
+        "weak": np.full(len(picks), mine.weak),
     }
     if mine.contribution is not None and base.contribution is not None and mine.contribution.spread.sum() > 0:
         whole = np.maximum(picks @ mine.contribution.spread, 1e-12)

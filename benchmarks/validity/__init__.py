@@ -1,0 +1,1 @@
+"""Parts of `ranking_validity.py`: worlds, functions, training, statistics."""

@@ -1,0 +1,111 @@
+"""What comes out: tables of validity by score and task, the rule fitted on the other tasks, the few-data curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from validity import statistics
+from validity.training import area, read_runs
+
+Doubles = statistics.Doubles
+FIGURES = ("advantage", "returns", "value", "td", "contribution", "starved", "uneven", "sensitivity", "weak")
+"""What the rule may use."""
+SHOWN = (
+    "returns", "value", "td", "advantage", "contribution", "starved", "uneven", "gini", "sensitivity", "weak",
+    "fitted td", "fitted value", "fitted advantage",
+)  # fmt: skip
+LOWER_IS_BETTER = ("starved", "uneven", "gini", "weak", "code length", "graph size")
+PENALTY = 0.1
+CLIP = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One task: names, the truth by seed [K, seeds], and figures by name [K]."""
+
+    task: str
+    names: tuple[str, ...]
+    runs: Doubles
+    figures: dict[str, Doubles]
+
+    @property
+    def standardised(self) -> Doubles:
+        """Truth less VDN's, in its standard deviations; [K]."""
+        truth = self.runs.mean(axis=1)
+        return (truth - truth[self.names.index("vdn")]) / (truth.std() or 1.0)
+
+
+def case_of(data: Path, task: str, episodes: int, repeat: int = 0) -> Case | None:
+    """What is known of a task; functions without a run of every seed are left out."""
+    file = data / f"figures-{task}-{episodes}-{repeat}.json"
+    runs = [run for run in read_runs(data / f"runs-{task}.jsonl") if not run.failed]
+    if not file.exists() or not runs:
+        return None
+    figures = msgspec.json.decode(file.read_bytes())["figures"]
+    by_name: dict[str, dict[int, float]] = {}
+    for run in runs:
+        by_name.setdefault(run.function, {})[run.seed] = area(run)
+    seeds = sorted(
+        set.intersection(*(set(known) for known in by_name.values() if len(known) == max(map(len, by_name.values()))))
+    )
+    names = tuple(name for name in figures if name in by_name and set(seeds) <= set(by_name[name]))
+    table = np.array([[by_name[name][seed] for seed in seeds] for name in names])
+    keys = set.intersection(*(set(figures[name]) for name in names))
+    return Case(task, names, table, {key: np.array([figures[n][key] for n in names]) for key in keys})
+
+
+def scales(cases: Sequence[Case]) -> dict[str, float]:
+    """Root mean square of each figure over the tasks' functions."""
+    return {
+        name: float(np.sqrt(np.mean(np.concatenate([c.figures[name] for c in cases if name in c.figures]) ** 2))) or 1.0
+        for name in FIGURES
+    }
+
+
+def design(case: Case, scale: dict[str, float]) -> Doubles:
+    """[K, F]; a figure that a task cannot have is 0."""
+    zero = np.zeros(len(case.names))
+    return np.stack([np.clip(case.figures.get(n, zero) / scale[n], -CLIP, CLIP) for n in FIGURES], axis=1)
+
+
+def weights(cases: Sequence[Case], scale: dict[str, float]) -> Doubles:
+    """Fitted on some tasks."""
+    return statistics.fit(
+        np.concatenate([design(c, scale) for c in cases]), np.concatenate([c.standardised for c in cases]), PENALTY
+    )
+
+
+def table(case: Case, others: Sequence[Case]) -> dict[str, dict[str, float]]:
+    """Validity of every score on a task; the combination is fitted on the others alone."""
+    rng = np.random.default_rng(0)
+    made: dict[str, Doubles] = {name: case.figures[name] for name in SHOWN if name in case.figures}
+    made |= {name: case.figures[name] for name in ("code length", "graph size")}
+    made = {name: -values if name in LOWER_IS_BETTER else values for name, values in made.items()}
+    if others:
+        scale = scales(others)
+        made["combined (fitted on the others)"] = design(case, scale) @ weights(others, scale)
+    found = {name: asdict(statistics.validity(values, case.runs)) for name, values in made.items()}
+    picks = [statistics.validity(rng.random(len(case.names)), case.runs, seed=k, draws=20) for k in range(200)]
+    found["random pick"] = {key: float(np.mean([getattr(p, key) for p in picks])) for key in ("rho", "regret", "top3")}
+    return found
+
+
+def rule_of(cases: Sequence[Case], source: str) -> dict[str, Any]:
+    """`ranking/rule.json`: weights from all tasks, and from all but each; the scales are common."""
+    scale = scales(cases)
+    without = {c.task: [round(float(w), 6) for w in weights([o for o in cases if o is not c], scale)] for c in cases}
+    return {
+        "schema": 1,
+        "figures": list(FIGURES),
+        "scales": [round(scale[name], 6) for name in FIGURES],
+        "weights": [round(float(w), 6) for w in weights(cases, scale)],
+        "without": without,
+        "fitted_on": [c.task for c in cases],
+        "source": source,
+    }
