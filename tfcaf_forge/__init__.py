@@ -11,6 +11,7 @@ verb loads what it needs when it is called::
 
     forge.vet(source, "lbf-8x8-2p-2f-coop").accepted
     forge.load_kernel("kernel.safetensors")
+    forge.check_kernel(kernel, mixer).require()  # for whoever writes a trainer
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from tfcaf_forge.version import VERSION
 
 if TYPE_CHECKING:
     from tfcaf_forge.kernels.artifact import load_kernel as load_kernel
+    from tfcaf_forge.kernels.conformance import check_kernel as check_kernel
     from tfcaf_forge.kernels.kernel import Kernel as Kernel
     from tfcaf_forge.pipeline.export import export as export
+    from tfcaf_forge.pipeline.library import synthesize as synthesize
     from tfcaf_forge.pipeline.ranked import collect as collect
     from tfcaf_forge.pipeline.ranked import rank as rank
     from tfcaf_forge.pipeline.report import report as report
     from tfcaf_forge.pipeline.synthesize import Synthesis as Synthesis
-    from tfcaf_forge.pipeline.synthesize import synthesize as synthesize
     from tfcaf_forge.pipeline.tasks import load_task as load_task
     from tfcaf_forge.pipeline.tasks import task_names as task_names
     from tfcaf_forge.pipeline.trained import train as train
@@ -39,6 +41,7 @@ __version__ = VERSION
 
 _HOME = {
     "Kernel": "tfcaf_forge.kernels.kernel",
+    "check_kernel": "tfcaf_forge.kernels.conformance",
     "load_kernel": "tfcaf_forge.kernels.artifact",
     "Synthesis": "tfcaf_forge.pipeline.synthesize",
     "Vetted": "tfcaf_forge.pipeline.vet",
@@ -47,7 +50,7 @@ _HOME = {
     "load_task": "tfcaf_forge.pipeline.tasks",
     "rank": "tfcaf_forge.pipeline.ranked",
     "report": "tfcaf_forge.pipeline.report",
-    "synthesize": "tfcaf_forge.pipeline.synthesize",
+    "synthesize": "tfcaf_forge.pipeline.library",
     "task_names": "tfcaf_forge.pipeline.tasks",
     "train": "tfcaf_forge.pipeline.trained",
     "vet": "tfcaf_forge.pipeline.vet",
