@@ -81,11 +81,12 @@ def _types(types: Sequence[Type]) -> str:
 def _note(graph: OpGraph, node: Node, names: Sequence[str]) -> str:
     """The source line and, for a node that picks state fields, their names."""
     parts = [f"line {node.line}"] if node.line is not None else []
-    picked = _picked(graph, node, names)
+    picked = picked_fields(node, names)
     return "  ".join(["#", *picked, *parts]) if parts or picked else ""
 
 
-def _picked(graph: OpGraph, node: Node, names: Sequence[str]) -> list[str]:
+def picked_fields(node: Node, names: Sequence[str]) -> list[str]:
+    """Names of the state fields that a node picks out of the state; none for other nodes."""
     if not names or not node.args or node.args[0] != Ref(1):
         return []
     if node.op == "select.int" and node.args[1] in (1, -1) and isinstance(node.args[2], int):

@@ -55,7 +55,8 @@ def synthesize(
         raise InputError(f"model={model!r} is given beside `models` or `coder`; leave one of them out")
     spec = load_task(task)
     settings["models"] = _models(model, spec, budget or Budget(), api_base, api_key_env, environment or {}, settings)
-    return pipeline.synthesize(spec, **{"candidates": 3, **settings})
+    settings.setdefault("candidates", 3)
+    return pipeline.synthesize(spec, **settings)
 
 
 def _models(
