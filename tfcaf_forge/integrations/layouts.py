@@ -24,7 +24,9 @@ def foraging_observations(n_agents: int, state_size: int) -> tuple[str, ...]:
     foods, rest = divmod(state_size, 3 * n_agents)
     foods -= n_agents
     if rest or foods < 1:
-        raise InputError(f"a foraging state of {n_agents} agents cannot have {state_size} columns; give the layout's names")
+        raise InputError(
+            f"a foraging state of {n_agents} agents cannot have {state_size} columns; give the layout's names"
+        )
     elements = [*(f"foods[{i}]" for i in range(foods)), *(f"agents[{i}]" for i in range(n_agents))]
     first = [f"{element}.{part}" for element in elements for part in _PARTS]
     return (*first, *[IGNORED] * (state_size - len(first)))

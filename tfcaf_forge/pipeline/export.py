@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.graph.affine import is_affine
+from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.pipeline.environment import environment, forge_version
 from tfcaf_forge.records.base import Plain, digest_bytes
 from tfcaf_forge.records.manifest import Manifest, VerdictSummary
@@ -46,7 +47,7 @@ def export(run: Path, out: Path | None = None, *, candidate: int | None = None) 
         InputError: the run has no such candidate, or it was not accepted.
     """
     with Store(run, write=False) as store:
-        number = candidate if candidate is not None else _winner(store)
+        number = candidate if candidate is not None else winner_of(store)
         path = out or Path(f"kernel-{number}.safetensors")
         sha256 = write_kernel(store, number, path)
         traced = store.read("traced", Traced, number)
@@ -95,13 +96,19 @@ def manifest_of(store: Store, candidate: int) -> Manifest:
     )
 
 
-def _winner(store: Store) -> int:
+def winner_of(store: Store) -> int:
+    """Id of a run's winner; errors as in `export`."""
     ranking = store.read("ranking", Ranking)
     if ranking is None or ranking.winner is None:
         raise InputError(
             f"{store.folder} has no winner; name an accepted candidate with --candidate, or resume the run"
         )
     return ranking.winner
+
+
+def accepted_graph(store: Store, candidate: int) -> OpGraph:
+    """The graph of an accepted candidate; errors as in `export`."""
+    return _accepted(store, candidate, store.read("traced", Traced, candidate)).graph
 
 
 def _accepted(store: Store, candidate: int, traced: Traced | None) -> Traced:

@@ -51,7 +51,9 @@ def _compare(sign: str) -> Emitter:
 
 
 def _logical(function: str) -> Emitter:
-    return lambda site: f"{site.xp}.{function}({site.cast(site.arg('self'), 'bool')}, {site.cast(site.arg('other'), 'bool')})"
+    return lambda site: (
+        f"{site.xp}.{function}({site.cast(site.arg('self'), 'bool')}, {site.cast(site.arg('other'), 'bool')})"
+    )
 
 
 def _sum_like(sign: str) -> Emitter:
@@ -85,7 +87,14 @@ def _floor_divide(site: Site) -> str:
     return _pair("{xp}.floor_divide({a}, {b})")(site)
 
 
-_POWERS = {2: "{x} * {x}", 3: "{x} * {x} * {x}", 0.5: "{xp}.sqrt({x})", -0.5: "1 / {xp}.sqrt({x})", -1: "1 / {x}", -2: "1 / ({x} * {x})"}
+_POWERS = {
+    2: "{x} * {x}",
+    3: "{x} * {x} * {x}",
+    0.5: "{xp}.sqrt({x})",
+    -0.5: "1 / {xp}.sqrt({x})",
+    -1: "1 / {x}",
+    -2: "1 / ({x} * {x})",
+}
 
 
 def _power(site: Site) -> str:
@@ -130,7 +139,9 @@ def _where(site: Site) -> str:
 
 def _masked_fill(site: Site) -> str:
     value = site.arg("value")
-    filled = site.cast(value, site.kind) if isinstance(value, Ref) else f"{site.xp}.full((), {text(value)}, {site.dtype()})"
+    filled = (
+        site.cast(value, site.kind) if isinstance(value, Ref) else f"{site.xp}.full((), {text(value)}, {site.dtype()})"
+    )
     return f"{site.xp}.where({site.plain('mask')}, {filled}, {_self(site)})"
 
 
@@ -164,7 +175,9 @@ def _arange(site: Site) -> str:
 
 
 def _linspace(site: Site) -> str:
-    return f"{site.xp}.linspace({site.plain('start')}, {site.plain('end')}, {site.plain('steps')}).astype({site.dtype()})"
+    return (
+        f"{site.xp}.linspace({site.plain('start')}, {site.plain('end')}, {site.plain('steps')}).astype({site.dtype()})"
+    )
 
 
 def _copy(site: Site) -> str:
@@ -225,7 +238,9 @@ def _var(site: Site) -> str:
 
 
 def _norm(site: Site) -> str:
-    return f"{site.use('_norm')}({_self(site)}, {site.plain('ord')}, {sizes_text(site.axes())}, {site.plain('keepdim')})"
+    return (
+        f"{site.use('_norm')}({_self(site)}, {site.plain('ord')}, {sizes_text(site.axes())}, {site.plain('keepdim')})"
+    )
 
 
 def _logsumexp(site: Site) -> str:

@@ -4,7 +4,7 @@ They are written for any module with NumPy's interface, here called `xp`, and ne
 `_write` and `_erf` are the two that differ: `NUMPY_ONLY` and `JAX_ONLY` hold their sources.
 """
 
-# ruff: noqa: ANN001, ANN202, D103
+# ruff: noqa: ANN001, ANN202
 # pyright: basic
 
 from __future__ import annotations

@@ -96,7 +96,11 @@ def _signature(dialect: Dialect) -> str:
 
 def _head(graph: OpGraph, manifest: Manifest, dialect: Dialect) -> list[str]:
     """Leading dimensions become rows."""
-    lines = ["lead = local_q.shape[:-1]", "local_q = local_q.reshape(-1, N_AGENTS)", "state = state.reshape(-1, STATE_SIZE)"]
+    lines = [
+        "lead = local_q.shape[:-1]",
+        "local_q = local_q.reshape(-1, N_AGENTS)",
+        "state = state.reshape(-1, STATE_SIZE)",
+    ]
     lines += ["local_q = local_q * Q_SCALE"] if manifest.q_scale != 1.0 else []
     lines += ["rows, dtype = local_q.shape[0], local_q.dtype"]
     return lines + (["device = local_q.device"] if dialect == "python" else [])

@@ -37,7 +37,9 @@ def _written(kind: str, arg: Arg) -> str:
         return _DTYPE[str(arg)]
     if kind == "m?":
         return repr(arg)
-    return f"[{', '.join(text(item) for item in arg)}]" if kind in ("tl", "tn") and isinstance(arg, tuple) else text(arg)
+    return (
+        f"[{', '.join(text(item) for item in arg)}]" if kind in ("tl", "tn") and isinstance(arg, tuple) else text(arg)
+    )
 
 
 def _named(op: str) -> Emitter:
@@ -49,7 +51,11 @@ def _named(op: str) -> Emitter:
 
 def _second(op: str) -> tuple[str, ...]:
     """Arguments behind the first that are written by place."""
-    return tuple(p.name for p in TABLE[op].params[1:] if p.name in ("other", "exponent", "mat2", "vec", "tensor", "ord", "k", "repeats"))
+    return tuple(
+        p.name
+        for p in TABLE[op].params[1:]
+        if p.name in ("other", "exponent", "mat2", "vec", "tensor", "ord", "k", "repeats")
+    )
 
 
 def _form(template: str) -> Emitter:
@@ -161,7 +167,9 @@ _OWN: dict[str, Emitter] = {
     **dict.fromkeys(("bitwise_or.Tensor", "bitwise_or.Scalar"), _infix("|")),
     **dict.fromkeys(("bitwise_xor.Tensor", "bitwise_xor.Scalar"), _infix("^")),
     "softplus": _call("F.softplus", "self", "beta", "threshold"),
-    "elu": lambda site: f"torch.ops.aten.elu({_self(site)}, {site.plain('alpha')}, {site.plain('scale')}, {site.plain('input_scale')})",
+    "elu": lambda site: (
+        f"torch.ops.aten.elu({_self(site)}, {site.plain('alpha')}, {site.plain('scale')}, {site.plain('input_scale')})"
+    ),
     "leaky_relu": _call("F.leaky_relu", "self", "negative_slope"),
     "hardtanh": _call("F.hardtanh", "self", "min_val", "max_val"),
     "gelu": _call("F.gelu", "self"),
