@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 
 from tests.evidence.proofs.random_graphs import random_graph
 from tests.graph.examples import N, S, example
-from tests.kernels.build import manifest_for
+from tests.kernels.build import affine_graph, manifest_for
 from tfcaf_forge.graph import interpret
 from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref
 from tfcaf_forge.graph.ops import TABLE
 from tfcaf_forge.graph.verify import verify
-from tfcaf_forge.kernels.kernel import Kernel
 from tfcaf_forge.kernels.emit.source import TABLES, Dialect, emit_source
+from tfcaf_forge.kernels.kernel import Kernel
 
 DIALECTS: tuple[Dialect, ...] = ("python", "numpy", "jax")
 
@@ -186,7 +187,9 @@ def test_the_code_of_random_graphs_computes_what_they_do(dialect: Dialect) -> No
 def test_a_name_cannot_leave_its_comment() -> None:
     graph = affine_graph()
     hostile = 'x\nraise SystemExit("out")\r"""\u2028raise SystemExit #'
-    manifest = msgspec.structs.replace(manifest_for(graph), layout=(hostile, hostile, hostile), task=hostile, graph_digest=hostile)
+    manifest = msgspec.structs.replace(
+        manifest_for(graph), layout=(hostile, hostile, hostile), task=hostile, graph_digest=hostile
+    )
     for dialect in DIALECTS:
         source = emit_source(graph, manifest, dialect)
         module = load(source)

@@ -52,7 +52,9 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", SUFFIXES)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_a_format_agrees_with_the_kernel_on_ten_thousand_inputs_with_corners(kernel: Path, tmp_path: Path, kind: str) -> None:
+def test_a_format_agrees_with_the_kernel_on_ten_thousand_inputs_with_corners(
+    kernel: Path, tmp_path: Path, kind: str
+) -> None:
     out = tmp_path / f"made{SUFFIXES[kind]}"  # pyright: ignore[reportArgumentType]
     made = export_as(kernel, kind, out)  # pyright: ignore[reportArgumentType]
     assert made.rows == 10_000

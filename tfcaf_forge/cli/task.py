@@ -1,12 +1,25 @@
-"""`forge task list | show | check`."""
+"""`forge task list | show | check | init`."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tfcaf_forge.cli.output import PASSED, REFUSED, Columns, JsonOption, SeedOption, print_facts, print_json, stdout
+from tfcaf_forge.cli.output import (
+    PASSED,
+    REFUSED,
+    Columns,
+    JsonOption,
+    SeedOption,
+    print_facts,
+    print_json,
+    program,
+    stdout,
+)
+from tfcaf_forge.errors import InputError
 from tfcaf_forge.pipeline.tasks import load_task, task_names
 
 if TYPE_CHECKING:
@@ -99,6 +112,78 @@ def check(
     else:
         _print_check(found)
     raise typer.Exit(PASSED if found.passed else REFUSED)
+
+
+INIT_EPILOG = """Examples:
+
+forge task init pettingzoo:mpe2.simple_spread_v3 --option max_cycles=25 -o spread.toml
+
+forge task init gymnasium:lbforaging:Foraging-6x6-2p-2f-v3 -o small.toml
+
+forge task init vmas:navigation --option n_agents=3 -o navigation.toml
+
+forge task init logged.npz -o mine.toml"""
+
+
+@app.command(epilog=INIT_EPILOG)
+def init(
+    source: Annotated[
+        str, typer.Argument(metavar="ENV", help="KIND:ID of an environment, or an .npz file of recorded episodes.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The TaskSpec to write; must not exist.")],
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", help="NAME=VALUE, an argument of the environment; may stand several times."),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option("--steps", min=1, help="Environment steps to watch, by random behaviour.")
+    ] = 5_000,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Draft a TaskSpec: names, shapes and observed ranges; `# FILL` marks what only you know."""
+    from tfcaf_forge.training.task_init import FILL, draft_task
+
+    if out.exists():
+        raise InputError(f"{out} exists; choose another name, or remove it first")
+    text = draft_task(source, options=_options(option or []), steps=steps, seed=seed)
+    out.write_text(text, encoding="utf-8")
+    spec = load_task(out)
+    if as_json:
+        print_json(
+            {
+                "schema": 1,
+                "path": str(out),
+                "task": spec.name,
+                "state_size": spec.state_size,
+                "fill": text.count(FILL) - 1,
+            }
+        )
+        return
+    print_facts(
+        stdout(),
+        {
+            "task": f"{out}   {spec.n_agents} agents, {len(spec.actions)} actions, {spec.state_size} state fields",
+            "fill": f"{text.count(FILL) - 1} places marked {FILL}",
+            "next": f"{program()} task check {out}",
+        },
+    )
+
+
+def _options(given: list[str]) -> dict[str, Any]:
+    """`n=3` as a number, `shared=true` as true, anything else as text."""
+    made: dict[str, Any] = {}
+    for item in given:
+        name, sign, value = item.partition("=")
+        if not sign:
+            raise InputError(f"--option {item}: write NAME=VALUE")
+        try:
+            made[name] = json.loads(value)
+        except ValueError:
+            made[name] = value
+        if not isinstance(made[name], bool | int | float | str):
+            raise InputError(f"--option {item}: a number, a text, true or false")
+    return made
 
 
 def _facts(spec: TaskSpec) -> dict[str, str]:

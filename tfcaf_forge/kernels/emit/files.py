@@ -96,7 +96,9 @@ def kernel_function(kernel: Kernel) -> Function:
 
 def _exported(kernel: Kernel) -> Any:  # noqa: ANN401 - torch.export.ExportedProgram
     rows = torch.export.Dim("rows", min=1)
-    return torch.export.export(_evaluated(kernel), _example(kernel), dynamic_shapes=({0: rows}, {0: rows}), strict=False)
+    return torch.export.export(
+        _evaluated(kernel), _example(kernel), dynamic_shapes=({0: rows}, {0: rows}), strict=False
+    )
 
 
 def _evaluated(kernel: Kernel) -> Kernel:

@@ -63,6 +63,12 @@ def _pettingzoo(environment: Environment, n_envs: int) -> BatchedEnv:
     return _copies(PettingZooEnv, environment, n_envs)
 
 
+def _vmas(environment: Environment, n_envs: int) -> BatchedEnv:
+    from tfcaf_forge.training.envs.vmas import VmasBatch
+
+    return VmasBatch(environment.id, n_envs, environment.options)
+
+
 def _copies(one: Callable[[str, dict[str, Scalar]], OneEnv], environment: Environment, n_envs: int) -> BatchedEnv:
     """Copies in this process, or in `options.workers` processes."""
     from tfcaf_forge.training.envs.copies import CopiesBatch
@@ -84,6 +90,7 @@ BUILDERS: dict[str, Callable[[Environment, int], BatchedEnv]] = {
     "pettingzoo": _pettingzoo,
     "predator-prey": _predator_prey,
     "rware": _rware,
+    "vmas": _vmas,
 }
 EXTRAS = {"mpe": "mpe", "rware": "rware"}
 """The extra of this package that a kind of environment needs; the others need none, or a package of the user's own."""
