@@ -1,7 +1,4 @@
-"""Strikes: a run of `forge synthesize` that is hit with `kill -9` at given candidates, and what is left of it.
-
-Also used by `benchmarks/faults.py`, which strikes a whole Docker engine.
-"""
+"""Strikes: a run of `forge synthesize` that is hit with `kill -9` at given candidates, and what is left of it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,6 @@ from tfcaf_forge.sandbox.docker_walls import _KNOWN
 from tfcaf_forge.sandbox.profile import load_profile
 from tfcaf_forge.sandbox.receive import Contract
 from tfcaf_forge.sandbox.sandbox import Sandbox
-from tfcaf_forge.sandbox.worker import WorkerLost
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, refused_sockets]
 
@@ -103,13 +102,6 @@ class Engine:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(60)
             self.process = None
-
-    def kill(self) -> None:
-        """As `kill -9` does: no goodbye, and what it started lives on."""
-        self.process.kill()
-        self.process.wait()
-        (self.folder / "pid").unlink(missing_ok=True)
-        self.process = None
 
 
 @pytest.fixture(scope="module")
@@ -202,24 +194,3 @@ def test_candidate_that_ends_its_container_twice_is_rejected(own_engine):
         told = box.trace(*work)
         assert isinstance(told, Rejection)
         assert told.code == "sandbox-lost"
-
-
-def test_engine_killed_outright_under_a_candidate_costs_one_container(own_engine):
-    """Killed so, it leaves the container running; the next engine finds it."""
-    worker = DockerWorker(LONG)
-
-    def strike() -> None:
-        own_engine.kill()
-        own_engine.start()
-
-    striker = threading.Timer(0.3, strike)
-    striker.start()
-    with pytest.raises(WorkerLost, match="started anew"):
-        worker.ask({"nap": 50.0})
-    striker.join()
-    with DockerWorker(load_profile()) as fresh:
-        assert fresh.ask({"nap": 0.0})[1] == "answered"
-    client = connect()
-    left = client.api.containers(all=True, filters={"label": RUN})
-    client.close()
-    assert left == []
