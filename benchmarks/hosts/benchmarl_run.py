@@ -1,6 +1,6 @@
 """BenchMARL's QMIX, VDN and `Tfcaf` on one VMAS task: returns, and the host's Q_tot next to the kernel's on the same batch.
 
-    python benchmarks/hosts/benchmarl_run.py KERNEL --scenario navigation --frames 24000 --seeds 1
+python benchmarks/hosts/benchmarl_run.py KERNEL --scenario navigation --frames 24000 --seeds 1
 """
 
 from __future__ import annotations
@@ -60,7 +60,12 @@ def train(name: str, given: argparse.Namespace, seed: int) -> dict[str, object]:
     model = MlpConfig.get_from_yaml()
     model.num_cells, model.layer_class, model.activation_class = [64, 64], torch.nn.Linear, torch.nn.Tanh
     experiment = Experiment(
-        task=task, algorithm_config=configs[name](), model_config=model, critic_model_config=model, seed=seed, config=config
+        task=task,
+        algorithm_config=configs[name](),
+        model_config=model,
+        critic_model_config=model,
+        seed=seed,
+        config=config,
     )
     before, after = evaluate(experiment), None
     experiment.run()
@@ -77,7 +82,9 @@ def evaluate(experiment: Experiment) -> float:
     from torchrl.envs.utils import ExplorationType, set_exploration_type
 
     with torch.no_grad(), set_exploration_type(ExplorationType.DETERMINISTIC):
-        played = experiment.test_env.rollout(max_steps=50, policy=experiment.policy, auto_cast_to_device=True, break_when_any_done=False)
+        played = experiment.test_env.rollout(
+            max_steps=50, policy=experiment.policy, auto_cast_to_device=True, break_when_any_done=False
+        )
     return float(played["next", "agents", "reward"].sum(1).mean())
 
 
