@@ -1,10 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch.nn.utils.rnn import PackedSequence
 
+from tfcaf_forge.replay.packed import pack
 from tfcaf_forge.training.agents import AgentNetwork, EpsilonGreedy, input_size, network_inputs
+from tfcaf_forge.training.collect import collect
 from tfcaf_forge.training.config import TrainConfig
 from tfcaf_forge.training.envs.make import make_env
+from tfcaf_forge.training.gru import packed_gru
 from tfcaf_forge.training.rollout import rollout
 
 
@@ -17,21 +23,51 @@ def test_acting_step_by_step_sees_and_answers_what_the_learner_does(coop, recurr
     size = input_size(config, obs_size=env.obs_size, n_agents=2, n_actions=6)
     network = AgentNetwork(size, 8, 6, recurrent=recurrent)
     batch = rollout(env, EpsilonGreedy(network, config, 6), seed=0)
+    packed = pack(batch)
     with torch.no_grad():
-        inputs = network_inputs(config, torch.from_numpy(batch.obs), torch.from_numpy(batch.actions), 6)
-        q = network(inputs)
+        inputs = network_inputs(config, packed)
+        q = network(inputs, packed.sizes)
     assert inputs.shape[-1] == size
-    greedy = q[:, :-1].argmax(dim=-1).numpy()
-    assert (greedy == batch.actions)[batch.valid].all(), "without exploration it acts by the learner's own values"
+    greedy = q[packed.current].argmax(dim=-1)
+    assert torch.equal(greedy, packed.actions), "without exploration it acts by the learner's own values"
+
+
+def test_the_policy_follows_the_network_when_its_weights_move(coop):
+    config = TrainConfig(hidden=8)
+    env = make_env(coop, 4)
+    torch.manual_seed(0)
+    network = AgentNetwork(20, 8, 6, recurrent=True)
+    policy = EpsilonGreedy(network, config, 6)
+    before = rollout(env, policy, seed=0)
+    with torch.no_grad():
+        network.decode.bias[3] += 100.0
+    after = rollout(env, policy, seed=0)
+    assert (after.actions[after.valid] == 3).all()
+    assert not (before.actions[before.valid] == 3).all()
+
+
+@pytest.mark.parametrize("sizes", [[3], [3, 3, 2, 2, 1], [4] * 6])
+def test_the_unrolled_gru_and_its_gradients_are_torchs(sizes):
+    torch.manual_seed(0)
+    gru = torch.nn.GRU(5, 7).double()
+    x = torch.randn(sum(sizes), 5, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(sum(sizes), 7, dtype=torch.float64)
+    theirs = gru(PackedSequence(x, torch.tensor(sizes)))[0].data
+    projected = torch.nn.functional.linear(x, gru.weight_ih_l0, gru.bias_ih_l0)
+    ours = packed_gru(projected, gru.weight_hh_l0, gru.bias_hh_l0, sizes)
+    assert torch.allclose(ours, theirs, atol=1e-12)
+    inputs = [x, *gru.parameters()]
+    pairs = (torch.autograd.grad((made * weight).sum(), inputs) for made in (ours, theirs))
+    for one, two in zip(*pairs, strict=True):
+        assert torch.allclose(one, two, atol=1e-12)
 
 
 def test_inputs_append_the_last_action_and_the_agent(climbing):
-    obs = torch.zeros(1, 3, 2, 1)
-    actions = torch.tensor([[[2, 0], [1, 1]]])
-    inputs = network_inputs(TrainConfig(), obs, actions, 3)
-    assert inputs[0, 0].tolist() == [[0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 1]]
-    assert inputs[0, 1].tolist() == [[0, 0, 0, 1, 1, 0], [0, 1, 0, 0, 0, 1]]
-    assert inputs[0, 2].tolist() == [[0, 0, 1, 0, 1, 0], [0, 0, 1, 0, 0, 1]]
+    batch = pack(collect(climbing, 1, 0))
+    batch = replace(batch, actions=torch.tensor([[2, 0]]), obs=torch.zeros(2, 2, 1))
+    inputs = network_inputs(TrainConfig(), batch)
+    assert inputs[0].tolist() == [[0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 1]]
+    assert inputs[1].tolist() == [[0, 0, 0, 1, 1, 0], [0, 1, 0, 0, 0, 1]]
 
 
 def test_exploration_is_random_by_epsilon_and_never_takes_what_is_not_available(coop):

@@ -1,10 +1,8 @@
-import pytest
 import torch
 
 from tfcaf_forge.training.targets import (
-    greedy_values,
+    greedy_actions,
     lambda_targets,
-    masked_mean_square,
     n_step_targets,
     one_step_targets,
 )
@@ -46,24 +44,8 @@ def test_lambda_zero_is_one_step_and_lambda_one_is_monte_carlo():
     )
 
 
-def test_double_q_takes_the_value_of_the_action_that_the_other_estimate_prefers():
-    values = torch.tensor([[1.0, 5.0, 3.0]])
-    chosen_by = torch.tensor([[0.0, 1.0, 2.0]])
-    everything = torch.tensor([[True, True, True]])
-    assert greedy_values(values, chosen_by, everything).tolist() == [3.0]
-    assert greedy_values(values, values, everything).tolist() == [5.0]
-
-
-def test_an_action_that_is_not_available_is_never_preferred():
-    values = torch.tensor([[-1.0, -5.0, 3.0]])
-    assert greedy_values(values, values, torch.tensor([[True, True, False]])).tolist() == [-1.0]
-
-
-def test_padding_has_no_influence_on_the_loss_or_its_gradient():
-    error = torch.tensor([[1.0, 3.0, torch.nan]], requires_grad=True)
-    loss = masked_mean_square(error, torch.tensor([[True, True, False]]))
-    loss.backward()
-    assert loss.item() == 5.0
-    assert error.grad is not None
-    assert error.grad.tolist() == [[1.0, 3.0, 0.0]]
-    assert masked_mean_square(torch.ones(1, 2), torch.zeros(1, 2, dtype=torch.bool)).item() == pytest.approx(0.0)
+def test_the_best_action_is_the_best_available_one():
+    values = torch.tensor([[0.0, 1.0, 2.0], [-1.0, -5.0, 3.0]])
+    everything = torch.ones(2, 3, dtype=torch.bool)
+    assert greedy_actions(values, everything).tolist() == [2, 2]
+    assert greedy_actions(values, torch.tensor([[True, True, False]] * 2)).tolist() == [1, 0]

@@ -144,7 +144,7 @@ def test_a_damaged_checkpoint_and_one_with_code_in_it_are_refused(climbing, tmp_
 
 def test_a_mixer_that_answers_nan_ends_the_run_with_an_error(climbing, tmp_path):
     class Broken(VDN):
-        def forward(self, local_q, state):
+        def forward(self, local_q, state, joint=None):
             return super().forward(local_q, state) / 0.0 * 0.0
 
     with pytest.raises(TrainingDiverged, match="mixer vdn"):

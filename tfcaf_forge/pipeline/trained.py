@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfcaf_forge.training.mixers import Mixer
     from tfcaf_forge.training.result import TrainingResult, TrainProgress
 
-MIXERS = ("vdn", "qmix")
+MIXERS = ("vdn", "qmix", "qplex")
 
 
 def train(
@@ -34,7 +34,7 @@ def train(
 
     Args:
         task: a bundled task's name, a path, or a TaskSpec.
-        mixer: `vdn`, `qmix`, or the path of a kernel.
+        mixer: `vdn`, `qmix`, `qplex`, or the path of a kernel.
         out: the training run's folder; continued if it holds a run with the same settings.
         steps: environment steps.
         seed: of everything.
@@ -67,16 +67,20 @@ def make_mixer(mixer: str | Path, task: TaskSpec, config: TrainConfig, seed: int
         KernelError: the kernel's file was changed, or it is for another task.
     """
     from tfcaf_forge.kernels.artifact import load_kernel
-    from tfcaf_forge.training.mixers import QMIX, VDN, KernelMixer
+    from tfcaf_forge.training.mixers import QMIX, QPLEX, VDN, KernelMixer
 
     name = str(mixer)
     if name == "vdn":
         return VDN()
     if name == "qmix":
         return QMIX(task, embed=config.qmix_embed, hypernet=config.qmix_hypernet, seed=seed)
+    if name == "qplex":
+        return QPLEX(task, embed=config.qmix_embed, hypernet=config.qmix_hypernet, heads=config.qplex_heads, seed=seed)
     path = Path(mixer)
     if not path.exists() and path.suffix != ".safetensors":
-        raise InputError(f"there is no mixer {name!r}; choose vdn, qmix, or give the path of a kernel.safetensors")
+        raise InputError(
+            f"there is no mixer {name!r}; choose {', '.join(MIXERS)}, or give the path of a kernel.safetensors"
+        )
     kernel = load_kernel(path)
     if kernel.manifest.task_digest != task.digest:
         raise InputError(

@@ -1,7 +1,7 @@
-"""The trainer's replay buffer: the last episodes, in arrays that are allocated once.
+"""The trainer's replay buffer: the last episodes, in tensors that are allocated once, on the learner's device.
 
-It holds numpy arrays and needs no torch: a sampled batch is gathered once, straight into what
-`torch.from_numpy` then shares. The system gives memory to `np.zeros` page by page, so an unfilled buffer is small.
+A sample is gathered once, without padding, in the order in which the learner reads it (`replay.packed`). On a CPU the
+system gives memory to the zeros page by page, so an unfilled buffer is small.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import json
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from tfcaf_forge.errors import ConfigError, DatasetError
-from tfcaf_forge.replay.episode import ARRAYS, EpisodeBatch, cut
+from tfcaf_forge.replay.episode import ARRAYS, EpisodeBatch
+from tfcaf_forge.replay.packed import ACTED, REACHED, Packed, Plan, plan
 
 
 class EpisodeBuffer:
@@ -23,10 +25,22 @@ class EpisodeBuffer:
         capacity: number of episodes.
         horizon, n_agents, n_actions, obs_size, state_size: T, N, A, O and S.
         seed: of the sampling; the only randomness here.
+        device: where the tensors are.
+        mixing: whether each state's credit and bias are kept with it (`Packed.mixing`).
     """
 
     def __init__(
-        self, *, capacity: int, horizon: int, n_agents: int, n_actions: int, obs_size: int, state_size: int, seed: int
+        self,
+        *,
+        capacity: int,
+        horizon: int,
+        n_agents: int,
+        n_actions: int,
+        obs_size: int,
+        state_size: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+        mixing: bool = False,
     ) -> None:
         """Allocate everything at once."""
         if capacity < 1:
@@ -34,45 +48,57 @@ class EpisodeBuffer:
         sizes = {"T": horizon, "T+1": horizon + 1, "N": n_agents, "A": n_actions, "O": obs_size, "S": state_size}
         self.capacity = capacity
         self.horizon = horizon
-        self._arrays: dict[str, NDArray[Any]] = {
-            name: np.zeros((capacity, *(sizes[dim] for dim in dims)), dtype) for name, (dtype, dims) in ARRAYS.items()
+        self.device = torch.device(device)
+        layout = {name: ARRAYS[name] for name in (*REACHED, *ACTED)}
+        if mixing:
+            layout["mixing"], sizes["N+1"] = ("float32", ("T+1", "N+1")), n_agents + 1
+        self._arrays = {
+            name: torch.from_numpy(np.zeros((capacity, *(sizes[dim] for dim in dims)), dtype)).to(self.device)
+            for name, (dtype, dims) in layout.items()
         }
+        self._rows = {name: array.flatten(0, 1) for name, array in self._arrays.items()}
         self._lengths = np.zeros(capacity, np.int64)
         self._next = 0
         self._size = 0
         self._rng = np.random.default_rng(seed)
-        self._has_agent_reward = True
 
     def __len__(self) -> int:
         """Number of episodes held."""
         return self._size
 
-    def add(self, episodes: EpisodeBatch) -> None:
+    def add(self, episodes: EpisodeBatch, mixing: Tensor | None = None) -> None:
         """Store episodes, the oldest ones making room.
 
+        Args:
+            episodes: E episodes.
+            mixing: float32 [E, T+1, N + 1], if this buffer keeps it.
+
         Raises:
-            DatasetError: they are longer than the buffer's horizon or of other sizes.
+            DatasetError: they are longer than the buffer's horizon, empty, or of other sizes.
         """
         if episodes.horizon > self.horizon:
             raise DatasetError(f"episodes of {episodes.horizon} steps; this buffer holds {self.horizon}")
-        newest = episodes.select(slice(max(episodes.n_episodes - self.capacity, 0), None))
-        slots = (self._next + np.arange(newest.n_episodes)) % self.capacity
-        for name, array in newest.arrays().items():
-            target = self._arrays[name]
-            if not ARRAYS[name][1]:
-                target[slots] = array
-                continue
-            if array.shape[2:] != target.shape[2:]:
-                raise DatasetError(f"{name}: {array.shape[2:]} a step; this buffer holds {target.shape[2:]}")
-            target[slots, : array.shape[1]] = array
-            target[slots, array.shape[1] :] = name == "available"
-        self._lengths[slots] = newest.lengths
-        self._next = int((self._next + newest.n_episodes) % self.capacity)
-        self._size = min(self._size + newest.n_episodes, self.capacity)
-        self._has_agent_reward = self._has_agent_reward and newest.has_agent_reward
+        first = max(episodes.n_episodes - self.capacity, 0)
+        lengths = episodes.lengths[first:]
+        if not lengths.all():
+            raise DatasetError("an episode without a step; store episodes of at least one")
+        slots = (self._next + np.arange(len(lengths))) % self.capacity
+        given: dict[str, Tensor] = {name: torch.from_numpy(array) for name, array in episodes.arrays().items()}
+        if mixing is not None:
+            given["mixing"] = mixing
+        for name, target in self._arrays.items():
+            source = given[name][first:]
+            if source.shape[2:] != target.shape[2:]:
+                raise DatasetError(
+                    f"{name}: {tuple(source.shape[2:])} a step; this buffer holds {tuple(target.shape[2:])}"
+                )
+            target[torch.from_numpy(slots), : source.shape[1]] = source.to(self.device)
+        self._lengths[slots] = lengths
+        self._next = int((self._next + len(lengths)) % self.capacity)
+        self._size = min(self._size + len(lengths), self.capacity)
 
-    def sample(self, n_episodes: int) -> EpisodeBatch:
-        """Draw different episodes uniformly, cut to the longest of them.
+    def sample(self, n_episodes: int) -> Packed:
+        """Draw different episodes uniformly.
 
         Raises:
             DatasetError: the buffer holds fewer.
@@ -81,19 +107,37 @@ class EpisodeBuffer:
             raise DatasetError(
                 f"{n_episodes} episodes asked of a buffer that holds {self._size}; wait until it has more"
             )
-        index = self._rng.choice(self._size, n_episodes, replace=False)
-        longest = max(int(self._lengths[index].max()), 1)
-        views = cut(self._arrays, longest)  # cut first: what is cut away is never copied
-        batch = {name: array[index] for name, array in views.items()}
-        return EpisodeBatch(**batch, has_agent_reward=self._has_agent_reward)
+        drawn = self._rng.choice(self._size, n_episodes, replace=False)
+        return self._gather(drawn, plan(self._lengths[drawn]))
+
+    def _gather(self, drawn: np.ndarray[tuple[int, ...], np.dtype[np.int64]], laid: Plan) -> Packed:
+        """The rows that the plan names: the only copy on the way from here to the network."""
+        place = np.concatenate(
+            [
+                drawn[laid.episode] * (self.horizon + 1) + laid.step,
+                drawn[laid.acted_episode] * self.horizon + laid.acted_step,
+                laid.current,
+            ]
+        )
+        reached, acted, current = torch.from_numpy(place).to(self.device).split(
+            [len(laid.episode), len(laid.current), len(laid.current)]
+        )  # fmt: skip
+        rows = {name: array.index_select(0, acted if name in ACTED else reached) for name, array in self._rows.items()}
+        return Packed(
+            sizes=laid.sizes,
+            current=current,
+            **{"mixing": None, **rows},  # pyright: ignore[reportArgumentType]
+            episode=laid.acted_episode,
+            step=laid.acted_step,
+        )
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs to go on exactly: arrays (only what is filled), counters, and the generator as JSON."""
+        """All that `load_state_dict` needs to go on exactly: what is filled, counters, and the generator as JSON."""
         return {
-            "arrays": {name: array[: self._size].copy() for name, array in self._arrays.items()},
+            "arrays": {name: array[: self._size].cpu().clone() for name, array in self._arrays.items()},
+            "lengths": self._lengths[: self._size].copy(),
             "next": self._next,
             "size": self._size,
-            "has_agent_reward": self._has_agent_reward,
             "generator": json.dumps(self._rng.bit_generator.state),
         }
 
@@ -105,13 +149,12 @@ class EpisodeBuffer:
         """
         size = int(state["size"])
         for name, array in self._arrays.items():
-            saved = np.asarray(state["arrays"][name])
-            if size > self.capacity or saved.shape[1:] != array.shape[1:]:
+            saved = state["arrays"].get(name)
+            if size > self.capacity or saved is None or saved.shape[1:] != array.shape[1:]:
                 raise DatasetError(
                     f"{name}: saved by a buffer of other sizes; resume with the configuration it was saved with"
                 )
-            array[:size] = saved
-        self._lengths[:size] = self._arrays["valid"][:size].sum(axis=1)
+            array[:size] = saved.to(self.device)
+        self._lengths[:size] = np.asarray(state["lengths"])
         self._size, self._next = size, int(state["next"])
-        self._has_agent_reward = bool(state["has_agent_reward"])
         self._rng.bit_generator.state = json.loads(state["generator"])

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
 
-from tfcaf_forge.replay.episode import Ints
+from tfcaf_forge.replay.episode import Floats, Ints
+from tfcaf_forge.replay.packed import Packed
 from tfcaf_forge.training.config import TrainConfig
 from tfcaf_forge.training.envs.base import Step
 from tfcaf_forge.training.envs.behaviour import random_actions
+from tfcaf_forge.training.gru import packed_gru
 
 
 class AgentNetwork(nn.Module):
@@ -30,43 +37,36 @@ class AgentNetwork(nn.Module):
         self.hidden = hidden
         self.recurrent = recurrent
         self.encode = nn.Linear(input_size, hidden)
-        self.gru = nn.GRU(hidden, hidden, batch_first=True) if recurrent else None
+        self.gru = nn.GRU(hidden, hidden) if recurrent else None
         self.middle = None if recurrent else nn.Linear(hidden, hidden)
         self.decode = nn.Linear(hidden, n_actions)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """All steps of all agents in one call, from the start of the episodes.
+    def forward(self, inputs: Tensor, sizes: Sequence[int]) -> Tensor:
+        """All rows of all agents in one call, from the start of the episodes.
 
         Args:
-            inputs: float32 [B, T, N, I].
+            inputs: float32 [M, N, I], packed (`replay.packed`).
+            sizes: rows of each step.
 
         Returns:
-            float32 [B, T, N, A].
+            float32 [M, N, A].
         """
-        x = torch.relu(self.encode(inputs))
-        if self.gru is None:
-            return self.decode(torch.relu(self.middle(x)))  # pyright: ignore[reportOptionalCall]
-        b, t, n, h = x.shape
-        sequences = x.transpose(1, 2).reshape(b * n, t, h)
-        out, _ = self.gru(sequences)
-        return self.decode(out.reshape(b, n, t, h).transpose(1, 2))
+        m, n, _ = inputs.shape
+        x = F.relu(self.encode(inputs.flatten(0, 1)), inplace=True)
+        if self.middle is not None:
+            x = F.relu(self.middle(x), inplace=True)
+        else:
+            x = self._unroll(x, [size * n for size in sizes])
+        return self.decode(x).view(m, n, -1)
 
-    def step(self, inputs: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """One step, for acting: the GRU's cell without the machinery for sequences.
-
-        Args:
-            inputs: float32 [R, I], a row an agent.
-            memory: float32 [R, H], zeros at the start of an episode.
-
-        Returns:
-            Local Q-values [R, A] and the next memory [R, H].
-        """
-        x = torch.relu(self.encode(inputs))
-        if self.gru is None:
-            return self.decode(torch.relu(self.middle(x))), memory  # pyright: ignore[reportOptionalCall]
+    def _unroll(self, x: Tensor, sizes: list[int]) -> Tensor:
+        """Hidden states of all rows, [M * N, H] -> [M * N, H]."""
         gru = self.gru
-        memory = torch.gru_cell(x, memory, gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)  # pyright: ignore[reportArgumentType]
-        return self.decode(memory), memory
+        assert gru is not None  # noqa: S101 - either `middle` or `gru` is there
+        if x.device.type != "cpu":
+            return gru(PackedSequence(x, torch.tensor(sizes)))[0].data
+        projected = F.linear(x, gru.weight_ih_l0, gru.bias_ih_l0)  # pyright: ignore[reportArgumentType]
+        return packed_gru(projected, gru.weight_hh_l0, gru.bias_hh_l0, sizes)  # pyright: ignore[reportArgumentType]
 
 
 def input_size(config: TrainConfig, *, obs_size: int, n_agents: int, n_actions: int) -> int:
@@ -74,31 +74,32 @@ def input_size(config: TrainConfig, *, obs_size: int, n_agents: int, n_actions: 
     return obs_size + config.obs_last_action * n_actions + config.obs_agent_id * n_agents
 
 
-def network_inputs(config: TrainConfig, obs: Tensor, actions: Tensor, n_actions: int) -> Tensor:
-    """Inputs for all steps of whole episodes, including what follows the last action.
+def network_inputs(config: TrainConfig, batch: Packed) -> Tensor:
+    """What the network reads in every reached row.
 
     Args:
-        config: says what is appended.
-        obs: float32 [B, T+1, N, O].
-        actions: int64 [B, T, N].
-        n_actions: A.
+        config: says what is appended to the observation.
+        batch: packed episodes.
 
     Returns:
-        float32 [B, T+1, N, I]; the last action of the first step is all zeros.
+        float32 [M, N, I]; the last action of the first step is all zeros.
     """
-    b, t1, n, _ = obs.shape
-    parts = [obs]
+    m, n, o = batch.obs.shape
+    a = batch.available.shape[2]
+    inputs = batch.obs.new_zeros(m, n, input_size(config, obs_size=o, n_agents=n, n_actions=a))
+    inputs[..., :o] = batch.obs
     if config.obs_last_action:
-        last = obs.new_zeros(b, t1, n, n_actions)
-        last[:, 1:].scatter_(3, actions[..., None], 1.0)
-        parts.append(last)
+        batch.following(inputs)[..., o : o + a].scatter_(2, batch.actions[..., None], 1.0)
     if config.obs_agent_id:
-        parts.append(torch.eye(n, dtype=obs.dtype, device=obs.device).expand(b, t1, n, n))
-    return torch.cat(parts, dim=3) if len(parts) > 1 else obs
+        inputs[..., -n:] = torch.eye(n, dtype=inputs.dtype, device=inputs.device)
+    return inputs
 
 
 class EpsilonGreedy:
     """The network's policy: greedy over available actions, uniformly random with probability `epsilon`.
+
+    It acts in numpy: for a few environments torch's calls cost more than the arithmetic. On a CPU the arrays are the
+    network's own memory; from another device they are copied once an episode.
 
     Args:
         network: is read, never changed.
@@ -120,22 +121,44 @@ class EpsilonGreedy:
         self._rng = rng
         self._n_envs = n_envs
         self._inputs = np.zeros((0, 0, 0), np.float32)
+        self._weights = {name: value.detach().cpu().numpy() for name, value in self.network.named_parameters()}
 
-    @torch.inference_mode()
     def act(self, step: Step) -> Ints:
         """int64 [B, N]."""
         if not self._inputs.size:
             self._allocate(step)
         self._inputs[..., : step.obs.shape[2]] = step.obs
-        rows = torch.from_numpy(self._inputs).flatten(0, 1).to(self._memory.device)
-        q, self._memory = self.network.step(rows, self._memory)
-        values = q.cpu().numpy().reshape(*step.available.shape)
+        values = self._values(self._inputs.reshape(-1, self._inputs.shape[2])).reshape(step.available.shape)
         actions = np.where(step.available, values, -np.inf).argmax(axis=2)
         if self.epsilon > 0.0:
             explore = self._rng.random(actions.shape) < self.epsilon
             actions = np.where(explore, random_actions(step.available, self._rng), actions)
         self._remember(actions, step.obs.shape[2])
         return actions
+
+    def _values(self, rows: Floats) -> Floats:
+        """Local Q-values of one step, [R, I] -> [R, A]; moves the memory of the GRU."""
+        x = np.maximum(self._linear("encode.weight", "encode.bias", rows), 0.0)
+        if self.network.recurrent:
+            x = self._memory = self._cell(x)
+        else:
+            x = np.maximum(self._linear("middle.weight", "middle.bias", x), 0.0)
+        return self._linear("decode.weight", "decode.bias", x)
+
+    def _cell(self, x: Floats) -> Floats:
+        """One step of the GRU, [R, H] -> [R, H]; gates as in `gru`."""
+        h = self.network.hidden
+        given = self._linear("gru.weight_ih_l0", "gru.bias_ih_l0", x)
+        kept = self._linear("gru.weight_hh_l0", "gru.bias_hh_l0", self._memory)
+        gates = np.tanh((given[:, : 2 * h] + kept[:, : 2 * h]) * np.float32(0.5))  # sigmoid(x) = (1 + tanh(x/2)) / 2
+        gates = (gates + np.float32(1.0)) * np.float32(0.5)
+        new = np.tanh(given[:, 2 * h :] + gates[:, :h] * kept[:, 2 * h :])
+        return new + gates[:, h:] * (self._memory - new)
+
+    def _linear(self, weight: str, bias: str, rows: Floats) -> Floats:
+        made: NDArray[np.float32] = rows @ self._weights[weight].T
+        made += self._weights[bias]
+        return made
 
     def _allocate(self, step: Step) -> None:
         """One array of inputs for the whole episode; only what changes is written again."""
@@ -144,7 +167,7 @@ class EpsilonGreedy:
         self._inputs = np.zeros((b, n, size), np.float32)
         if self.config.obs_agent_id:
             self._inputs[..., -n:] = np.eye(n, dtype=np.float32)
-        self._memory = torch.zeros(b * n, self.network.hidden, device=self.network.decode.weight.device)
+        self._memory = np.zeros((b * n, self.network.hidden), np.float32)
 
     def _remember(self, actions: Ints, obs_size: int) -> None:
         if self.config.obs_last_action:

@@ -38,12 +38,18 @@ class TrainConfig(Plain, frozen=True, kw_only=True):
         epsilon_start, epsilon_end, epsilon_steps: linear schedule of exploration over environment steps.
         rewards: `raw`; `scaled` (divided by their running standard deviation: the order of policies stays, and rare
             rewards are not too small to learn from); `standardised` (their running mean is subtracted too, as EPyMARL does).
+        reward_moments: what those statistics are of: every `collected` step once; or the `replayed` batches, with their
+            padding as zeros, which is what EPyMARL does.
+        time_limit: a time limit `truncates` (the value goes on, and bootstraps) or `terminates` (nothing follows), which
+            is what EPyMARL stores.
         n_envs: episodes that are collected at once.
         evaluation_interval: environment steps between greedy evaluations.
         evaluation_episodes: episodes of each.
         checkpoint_interval: environment steps between checkpoints.
-        qmix_embed: width of QMIX's mixing network.
-        qmix_hypernet: width of the hidden layer of QMIX's weight hypernetworks; 0 for a single linear layer.
+        qmix_embed: width of QMIX's mixing network, and of QPLEX's queries and keys.
+        qmix_hypernet: width of the hidden layer of QMIX's weight hypernetworks (0 for a single linear layer), and of
+            QPLEX's queries.
+        qplex_heads: attention heads of QPLEX.
         threads: torch threads. Two processes that contend for two cores ran nine times slower with default threads.
         device: where torch computes.
     """
@@ -68,12 +74,15 @@ class TrainConfig(Plain, frozen=True, kw_only=True):
     epsilon_end: Share = 0.05
     epsilon_steps: Count = 50_000
     rewards: Literal["raw", "scaled", "standardised"] = "scaled"
+    reward_moments: Literal["collected", "replayed"] = "collected"
+    time_limit: Literal["truncates", "terminates"] = "truncates"
     n_envs: Count = 8
-    evaluation_interval: Count = 5_000
+    evaluation_interval: Count = 10_000
     evaluation_episodes: Count = 32
-    checkpoint_interval: Count = 10_000
+    checkpoint_interval: Count = 100_000
     qmix_embed: Count = 32
     qmix_hypernet: Annotated[int, Meta(ge=0)] = 64
+    qplex_heads: Count = 4
     threads: Count = 1
     device: str = "cpu"
 

@@ -1,7 +1,8 @@
 """The learner: cooperative deep Q-learning with a mixer, readable from top to bottom.
 
 Local Q-values come from one network shared by the agents (`agents`), the mixer joins them (`mixers`), and the joint
-value is fitted to targets (`targets`) on whole replayed episodes.
+value is fitted to targets (`targets`) on whole replayed episodes. A batch is packed (`replay.packed`): it has a row for
+each step that exists and none for padding, so nothing here is masked.
 """
 
 from __future__ import annotations
@@ -16,16 +17,28 @@ from torch import Tensor, nn
 
 from tfcaf_forge.errors import ForgeError
 from tfcaf_forge.replay.episode import EpisodeBatch
+from tfcaf_forge.replay.packed import Packed
 from tfcaf_forge.training import targets
 from tfcaf_forge.training.agents import AgentNetwork, input_size, network_inputs
 from tfcaf_forge.training.config import TrainConfig
-from tfcaf_forge.training.mixers import Mixer
+from tfcaf_forge.training.flat import FlatParameters
+from tfcaf_forge.training.mixers import Joint, Mixer, mix
 
 
 class TrainingDiverged(ForgeError):  # noqa: N818 - reads as what happened
-    """The loss or its gradient is not a finite number any more."""
+    """The loss or its gradient is not a finite number any more.
+
+    Args:
+        message: what happened.
+        batch: the episodes on which it happened.
+    """
 
     code = "diverged"
+
+    def __init__(self, message: str, batch: Packed) -> None:
+        """Keep the batch beside the text."""
+        super().__init__(message)
+        self.batch = batch
 
 
 @dataclass(frozen=True)
@@ -38,19 +51,6 @@ class UpdateStats:
     target: float
 
 
-@dataclass(frozen=True, eq=False)
-class _Tensors:
-    """An EpisodeBatch on the device."""
-
-    inputs: Tensor
-    state: Tensor
-    available: Tensor
-    actions: Tensor
-    reward: Tensor
-    terminated: Tensor
-    valid: Tensor
-
-
 class RewardMoments:
     """Running mean and variance of all rewards of real steps (Chan et al., 1983)."""
 
@@ -61,12 +61,21 @@ class RewardMoments:
     def add(self, episodes: EpisodeBatch) -> None:
         """Count every real step once."""
         rewards = episodes.reward[episodes.valid].astype(np.float64)
-        if not rewards.size:
-            return
-        total = self.count + rewards.size
-        shift = float(rewards.mean()) - self.mean
-        self.spread += float(rewards.var()) * rewards.size + shift**2 * self.count * rewards.size / total
-        self.mean += shift * rewards.size / total
+        if rewards.size:
+            self._merge(rewards.size, float(rewards.mean()), float(rewards.var()))
+
+    def add_padded(self, batch: Packed) -> None:
+        """Count a replayed batch with its padding as zeros, as EPyMARL does; for comparison only."""
+        count = batch.n_episodes * batch.horizon
+        rewards = batch.reward.double()
+        mean, square = (float(x) / count for x in (rewards.sum(), rewards.square().sum()))
+        self._merge(count, mean, square - mean**2)
+
+    def _merge(self, count: int, mean: float, variance: float) -> None:
+        total = self.count + count
+        shift = mean - self.mean
+        self.spread += variance * count + shift**2 * self.count * count / total
+        self.mean += shift * count / total
         self.count = total
 
     @property
@@ -100,7 +109,6 @@ class Learner:
         """Draw the network's weights from `seed`, leaving torch's global generator alone."""
         self.config = config
         self.gamma = gamma
-        self.n_actions = n_actions
         self.device = torch.device(config.device)
         size = input_size(config, obs_size=obs_size, n_agents=n_agents, n_actions=n_actions)
         with torch.random.fork_rng(devices=[]):
@@ -110,62 +118,83 @@ class Learner:
         self.target_network = copy.deepcopy(self.network)
         # A mixer without parameters never moves, so it is its own target.
         self.target_mixer = copy.deepcopy(self.mixer) if any(True for _ in mixer.parameters()) else self.mixer
-        self.optimiser = _optimiser(config, [*self.network.parameters(), *self.mixer.parameters()])
+        self.online = FlatParameters([self.network, self.mixer])
+        self.target = FlatParameters([self.target_network, self.target_mixer])
+        self.optimiser = _optimiser(config, self.online.vector)
         self.rewards = RewardMoments()
         self.updates = 0
 
-    def update(self, episodes: EpisodeBatch) -> UpdateStats:
+    def update(self, batch: Packed) -> UpdateStats:
         """One gradient step on whole episodes, then the target networks follow.
 
         Raises:
             TrainingDiverged: the loss or the gradient is not finite; nothing was changed.
         """
-        batch = self._tensors(episodes)
-        q = self.network(batch.inputs)  # [B, T+1, N, A]
-        chosen = q[:, :-1].gather(3, batch.actions[..., None]).squeeze(3)
-        q_tot = self.mixer(chosen, batch.state[:, :-1]).squeeze(-1)  # [B, T]
-        target = self._targets(batch, q.detach())
-        loss = targets.masked_mean_square(q_tot - target, batch.valid)
-        self.optimiser.zero_grad()
-        loss.backward()
-        grad_norm = nn.utils.clip_grad_norm_(self._parameters(), self.config.grad_clip)
-        stats = _stats(loss, grad_norm, q_tot, target, batch.valid)
-        self._guard(stats)
+        if self.config.reward_moments == "replayed":
+            self.rewards.add_padded(batch)
+        inputs = network_inputs(self.config, batch)
+        q = self.network(inputs, batch.sizes)  # [M, N, A]
+        q_tot = self._joint_value(q, batch)  # [K]
+        target = self._targets(inputs, q.detach(), batch)
+        error = q_tot - target
+        loss = error.square().mean() + self.mixer.penalty()
+        gradient = self.online.gradient(loss)
+        norm = gradient.norm()
+        stats = _stats(loss, norm, q_tot, target)
+        self._guard(stats, batch, error)
+        self.online.vector.grad = gradient.mul_(min(1.0, self.config.grad_clip / (stats.grad_norm + 1e-6)))
         self.optimiser.step()
         self.updates += 1
         self._move_targets()
         return stats
 
-    @torch.no_grad()
-    def _targets(self, batch: _Tensors, q_online: Tensor) -> Tensor:
-        """Targets of Q_tot, [B, T]."""
-        config = self.config
-        q_target = self.target_network(batch.inputs)[:, 1:]
-        chosen_by = q_online[:, 1:] if config.double_q else q_target
-        local = targets.greedy_values(q_target, chosen_by, batch.available[:, 1:])
-        v_tp1 = self.target_mixer(local, batch.state[:, 1:]).squeeze(-1)
-        if config.td_lambda > 0.0:
-            return targets.lambda_targets(
-                batch.reward, v_tp1, batch.terminated, batch.valid, self.gamma, config.td_lambda
-            )
-        return targets.n_step_targets(batch.reward, v_tp1, batch.terminated, batch.valid, self.gamma, config.n_step)
+    def _joint_value(self, q: Tensor, batch: Packed) -> Tensor:
+        """Q_tot of what was done: [M, N, A] -> [K]."""
+        _, n, a = q.shape
+        row = batch.current[:, None] * n + torch.arange(n, device=q.device)
+        chosen = q.view(-1).gather(0, (row * a + batch.actions).view(-1)).view(-1, n)
+        if batch.mixing is not None:
+            return mix(chosen, batch.mixing.index_select(0, batch.current))
+        joint = None
+        if self.mixer.needs_joint:
+            best = q.detach().masked_fill(~batch.available, -torch.inf).amax(dim=2)
+            joint = Joint(best.index_select(0, batch.current), batch.actions)
+        return self.mixer(chosen, batch.state.index_select(0, batch.current), joint).squeeze(-1)
 
-    def _tensors(self, episodes: EpisodeBatch) -> _Tensors:
-        """Share the arrays with torch (on a CPU nothing is copied) and prepare what the network reads."""
-        move = {name: torch.from_numpy(array).to(self.device) for name, array in episodes.arrays().items()}
-        valid, state = move["valid"], move["state"]
-        reached = torch.cat([torch.ones_like(valid[:, :1]), valid], dim=1)  # [B, T+1]
-        return _Tensors(
-            inputs=network_inputs(self.config, move["obs"], move["actions"], self.n_actions),
-            # Padding is all zeros, a state that no environment shows and that no credit function was examined on:
-            # it could answer NaN, and NaN times a mask of 0 is NaN. It is asked about the first state instead.
-            state=torch.where(reached[..., None], state, state[:, :1]),
-            available=move["available"],
-            actions=move["actions"],
-            reward=self._scaled(move["reward"]),
-            terminated=move["terminated"],
-            valid=valid,
-        )
+    @torch.no_grad()
+    def _targets(self, inputs: Tensor, q: Tensor, batch: Packed) -> Tensor:
+        """What Q_tot should be, [K]."""
+        config = self.config
+        q_target = batch.following(self.target_network(inputs, batch.sizes))
+        available = batch.following(batch.available)
+        chosen_by = batch.following(q) if config.double_q else q_target
+        action = targets.greedy_actions(chosen_by, available)
+        local = q_target.gather(2, action[..., None]).squeeze(2)
+        if batch.mixing is not None:
+            v_tp1 = mix(local, batch.following(batch.mixing))
+        else:
+            joint = None
+            if self.target_mixer.needs_joint:
+                joint = Joint(q_target.masked_fill(~available, -torch.inf).amax(dim=2), action)
+            v_tp1 = self.target_mixer(local, batch.following(batch.state), joint).squeeze(-1)
+        reward = self._scaled(batch.reward)
+        if config.n_step == 1 and config.td_lambda == 0.0:
+            return targets.one_step_targets(reward, v_tp1, batch.terminated, self.gamma)
+        return self._long_targets(reward, v_tp1, batch)
+
+    def _long_targets(self, reward: Tensor, v_tp1: Tensor, batch: Packed) -> Tensor:
+        """Targets that look further than one step, on the grid of episodes and steps."""
+        place = tuple(torch.from_numpy(index).to(self.device) for index in (batch.episode, batch.step))
+
+        def grid(values: Tensor) -> Tensor:
+            made = values.new_zeros(batch.n_episodes, batch.horizon)
+            made[place] = values
+            return made
+
+        r, v, ends, valid = (grid(x) for x in (reward, v_tp1, batch.terminated, torch.ones_like(batch.terminated)))
+        if self.config.td_lambda > 0.0:
+            return targets.lambda_targets(r, v, ends, valid, self.gamma, self.config.td_lambda)[place]
+        return targets.n_step_targets(r, v, ends, valid, self.gamma, self.config.n_step)[place]
 
     def _scaled(self, reward: Tensor) -> Tensor:
         if self.config.rewards == "raw":
@@ -173,60 +202,56 @@ class Learner:
         mean = self.rewards.mean if self.config.rewards == "standardised" else 0.0
         return (reward - mean) / self.rewards.std
 
-    def _parameters(self) -> list[nn.Parameter]:
-        return [*self.network.parameters(), *self.mixer.parameters()]
+    def _guard(self, stats: UpdateStats, batch: Packed, error: Tensor) -> None:
+        if np.isfinite(stats.loss) and np.isfinite(stats.grad_norm):
+            return
+        bad = (~error.detach().isfinite()).nonzero().flatten().tolist()
+        where = (
+            f"first in episode {batch.episode[bad[0]]}, step {batch.step[bad[0]]} of the batch"
+            if bad
+            else "every error is finite"
+        )
+        raise TrainingDiverged(
+            f"update {self.updates + 1}: loss = {stats.loss}, gradient norm = {stats.grad_norm}, mixer {self.mixer.name}, {where}; "
+            "lower learning_rate, or vet the mixer: forge vet",
+            batch,
+        )
 
-    def _guard(self, stats: UpdateStats) -> None:
-        if not (np.isfinite(stats.loss) and np.isfinite(stats.grad_norm)):
-            raise TrainingDiverged(
-                f"update {self.updates + 1}: loss = {stats.loss}, gradient norm = {stats.grad_norm}, mixer {self.mixer.name}; "
-                "lower learning_rate, or vet the mixer: forge vet"
-            )
-
-    @torch.no_grad()
     def _move_targets(self) -> None:
         """Soft update by `target_tau`, or a hard one every `target_interval` updates."""
         tau = self.config.target_tau
-        if tau == 0.0:
-            if self.updates % self.config.target_interval:
-                return
-            tau = 1.0
-        pairs: list[tuple[nn.Module, nn.Module]] = [(self.target_network, self.network)]
-        if self.target_mixer is not self.mixer:
-            pairs.append((self.target_mixer, self.mixer))
-        for target, online in pairs:
-            for old, new in zip(target.parameters(), online.parameters(), strict=True):
-                old.lerp_(new, tau)
+        if tau > 0.0:
+            self.target.follow(self.online, tau)
+        elif self.updates % self.config.target_interval == 0:
+            self.target.follow(self.online, 1.0)
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on exactly."""
         return {
-            "network": self.network.state_dict(),
-            "target_network": self.target_network.state_dict(),
-            "mixer": self.mixer.state_dict(),
-            "target_mixer": self.target_mixer.state_dict(),
+            "online": self.online.vector.detach().cpu().clone(),
+            "target": self.target.vector.detach().cpu().clone(),
             "optimiser": self.optimiser.state_dict(),
             "updates": self.updates,
             "rewards": [self.rewards.count, self.rewards.mean, self.rewards.spread],
         }
 
+    @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` gave."""
-        for name in ("network", "target_network", "mixer", "target_mixer", "optimiser"):
-            getattr(self, name).load_state_dict(state[name])
+        self.online.vector.copy_(state["online"])
+        self.target.vector.copy_(state["target"])
+        self.optimiser.load_state_dict(state["optimiser"])
         self.updates = int(state["updates"])
         self.rewards.count, self.rewards.mean, self.rewards.spread = state["rewards"]
 
 
-def _optimiser(config: TrainConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _optimiser(config: TrainConfig, vector: nn.Parameter) -> torch.optim.Optimizer:
     if config.optimiser == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=config.learning_rate, alpha=0.99, eps=1e-5, foreach=True)
-    return torch.optim.Adam(parameters, lr=config.learning_rate, foreach=True)
+        return torch.optim.RMSprop([vector], lr=config.learning_rate, alpha=0.99, eps=1e-5)
+    return torch.optim.Adam([vector], lr=config.learning_rate, fused=True)
 
 
-def _stats(loss: Tensor, grad_norm: Tensor, q_tot: Tensor, target: Tensor, valid: Tensor) -> UpdateStats:
+def _stats(loss: Tensor, norm: Tensor, q_tot: Tensor, target: Tensor) -> UpdateStats:
     """One transfer for all four numbers."""
-    count = valid.sum().clamp(min=1)
-    means = [x.detach().masked_fill(~valid, 0.0).sum() / count for x in (q_tot, target)]
-    numbers = torch.stack([loss.detach(), grad_norm, *means]).tolist()
+    numbers = torch.stack([loss.detach(), norm, q_tot.detach().mean(), target.mean()]).tolist()
     return UpdateStats(loss=numbers[0], grad_norm=numbers[1], q_tot=numbers[2], target=numbers[3])

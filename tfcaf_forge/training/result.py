@@ -19,9 +19,11 @@ class Evaluation(Plain, frozen=True, kw_only=True):
 
     Attributes:
         steps: environment steps trained before it.
-        seconds: wall-clock time trained before it, over all sessions of the run.
+        seconds: wall-clock time trained before it, over all sessions of the run, without evaluations.
         mean, std: of the undiscounted team return over its episodes (population standard deviation).
         episodes: how many.
+        contribution_error: how far the mixer's credit is from the agents' own rewards (`measures.contribution_error`);
+            None where the environment has no reward for each agent, or nobody earned any.
     """
 
     steps: int
@@ -29,6 +31,7 @@ class Evaluation(Plain, frozen=True, kw_only=True):
     mean: float
     std: float
     episodes: int
+    contribution_error: float | None = None
 
 
 class TrainingResult(Record, frozen=True, kw_only=True):

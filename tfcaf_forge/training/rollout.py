@@ -52,22 +52,26 @@ class _Recorder:
         self.obs[:, 0], self.state[:, 0], self.available[:, 0] = first.obs, first.state, first.available
 
     def add(self, t: int, actions: np.ndarray[tuple[int, ...], np.dtype[np.int64]], step: Step) -> None:
-        """Record step t of the copies that were alive before it."""
-        live = self.alive
-        self.valid[live, t] = True
-        self.actions[live, t] = actions[live]
-        self.reward[live, t] = step.reward[live]
+        """Record step t of all copies; `episodes` clears what was recorded of copies that had ended before."""
+        self.valid[:, t] = self.alive
+        self.actions[:, t] = actions
+        self.reward[:, t] = step.reward
         if step.agent_reward is not None:
-            self.agent_reward[live, t] = step.agent_reward[live]
-        self.terminated[live, t] = step.terminated[live]
-        self.truncated[live, t] = step.truncated[live]
-        self.obs[live, t + 1] = step.obs[live]
-        self.state[live, t + 1] = step.state[live]
-        self.available[live, t + 1] = step.available[live]
-        self.alive = live & ~step.ended
+            self.agent_reward[:, t] = step.agent_reward
+        self.terminated[:, t] = step.terminated
+        self.truncated[:, t] = step.truncated
+        self.obs[:, t + 1] = step.obs
+        self.state[:, t + 1] = step.state
+        self.available[:, t + 1] = step.available
+        self.alive = self.alive & ~step.ended
 
     def episodes(self) -> EpisodeBatch:
-        """What was recorded."""
+        """What was recorded, without what copies showed after their end."""
+        padding = ~self.valid
+        for array in (self.actions, self.reward, self.agent_reward, self.terminated, self.truncated):
+            array[padding] = 0
+        for array, empty in ((self.obs, 0), (self.state, 0), (self.available, 1)):
+            array[:, 1:][padding] = empty
         return EpisodeBatch(
             obs=self.obs,
             state=self.state,

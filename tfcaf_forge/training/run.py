@@ -5,21 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from tfcaf_forge.errors import StoreError
 from tfcaf_forge.records.base import to_builtins
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.buffer import EpisodeBuffer
 from tfcaf_forge.replay.episode import EpisodeBatch
+from tfcaf_forge.replay.packed import pack
 from tfcaf_forge.training.agents import EpsilonGreedy
 from tfcaf_forge.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from tfcaf_forge.training.config import TrainConfig, epsilon_at
+from tfcaf_forge.training.diverged import save_batch
 from tfcaf_forge.training.envs.make import make_env
-from tfcaf_forge.training.learner import Learner, UpdateStats
+from tfcaf_forge.training.learner import Learner, TrainingDiverged, UpdateStats
+from tfcaf_forge.training.measures import contribution_error, credit_of
 from tfcaf_forge.training.mixers import Mixer
 from tfcaf_forge.training.result import Evaluation, TrainingResult, TrainProgress, write_result
 from tfcaf_forge.training.rollout import rollout
@@ -49,6 +55,8 @@ class TrainingRun:
             horizon=env.episode_limit,
             state_size=env.state_size,
             seed=derive_seed(seed, _BUFFER),
+            device=config.device,
+            mixing=mixer.mixing(torch.zeros(0, env.state_size, device=config.device)) is not None,
             **sizes,
         )
         self.policy = EpsilonGreedy(self.learner.network, config, env.n_actions)
@@ -69,21 +77,53 @@ class TrainingRun:
         """Play one rollout with exploration and store it."""
         self.policy.epsilon = epsilon_at(self.config, self.steps)
         episodes = rollout(self.env, self.policy, seed=derive_seed(self.seed, _ROLLOUT, self.rollouts))
-        self.buffer.add(episodes)
-        self.learner.rewards.add(episodes)
+        self.buffer.add(self._stored(episodes), self._mixing(episodes))
+        if self.config.reward_moments == "collected":
+            self.learner.rewards.add(episodes)
         self.rollouts += 1
         self.episodes += episodes.n_episodes
         self.steps += episodes.n_transitions
         return episodes
 
+    def _stored(self, episodes: EpisodeBatch) -> EpisodeBatch:
+        """With `time_limit = "terminates"` a cut episode is stored as one that ended."""
+        if self.config.time_limit == "truncates":
+            return episodes
+        return replace(
+            episodes,
+            terminated=episodes.terminated | episodes.truncated,
+            truncated=np.zeros_like(episodes.truncated),
+        )
+
+    def _mixing(self, episodes: EpisodeBatch) -> Tensor | None:
+        """Credit and bias of every state that was seen, [E, T+1, N + 1], where the mixer fixes them.
+
+        Padding is all zeros, a state that no environment shows and no credit function was examined on: it is not asked about.
+        """
+        seen = np.concatenate([np.ones_like(episodes.valid[:, :1]), episodes.valid], axis=1)
+        mixing = self.learner.mixer.mixing(torch.from_numpy(episodes.state[seen]).to(self.learner.device))
+        if mixing is None:
+            return None
+        kept = mixing.new_zeros(*seen.shape, mixing.shape[-1])
+        kept[torch.from_numpy(seen).to(mixing.device)] = mixing
+        return kept
+
     def learn(self, new_episodes: int) -> UpdateStats | None:
-        """As many updates as the new episodes earned."""
+        """As many updates as the new episodes earned.
+
+        Raises:
+            TrainingDiverged: as in `Learner.update`; the batch is in `diverged.safetensors`.
+        """
         if len(self.buffer) < self.config.batch_episodes:
             return None
         self.owed += new_episodes * self.config.updates_per_episode
         stats = None
         while self.owed >= 1.0:
-            stats = self.learner.update(self.buffer.sample(self.config.batch_episodes))
+            try:
+                stats = self.learner.update(self.buffer.sample(self.config.batch_episodes))
+            except TrainingDiverged as fault:
+                path = save_batch(self.folder, fault.batch, str(fault))
+                raise TrainingDiverged(f"{fault}; the batch is in {path}", fault.batch) from None
             self.owed -= 1.0
         return stats
 
@@ -91,20 +131,28 @@ class TrainingRun:
         """Play greedy episodes on layouts of their own."""
         begun = self.seconds
         self.policy.epsilon = 0.0
-        returns = rollout(
-            self.evaluation_env, self.policy, seed=derive_seed(self.seed, _EVALUATION, self.steps)
-        ).returns
+        episodes = rollout(self.evaluation_env, self.policy, seed=derive_seed(self.seed, _EVALUATION, self.steps))
+        returns = episodes.returns
         self.evaluations.append(
             Evaluation(
                 steps=self.steps,
-                seconds=begun,
+                seconds=begun - self.evaluation_seconds,
                 mean=float(returns.mean()),
                 std=float(returns.std()),
                 episodes=len(returns),
+                contribution_error=self._contribution_error(episodes),
             )
         )
         self._scalar("evaluation/return", self.evaluations[-1].mean)
         self.evaluation_seconds += self.seconds - begun
+
+    def _contribution_error(self, episodes: EpisodeBatch) -> float | None:
+        """Of the mixer's credit in greedy episodes, where the environment rewards each agent."""
+        if not episodes.has_agent_reward:
+            return None
+        batch = pack(episodes, device=self.learner.device)
+        credit = credit_of(self.learner.network, self.learner.mixer, self.config, batch)
+        return contribution_error(credit, batch.agent_reward)
 
     def crossed(self, interval: int, episodes: EpisodeBatch) -> bool:
         """Whether these episodes crossed a multiple of the interval."""

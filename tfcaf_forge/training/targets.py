@@ -10,23 +10,17 @@ import torch
 from torch import Tensor
 
 
-def greedy_values(values: Tensor, chosen_by: Tensor, available: Tensor) -> Tensor:
-    """Values of the actions that another estimate finds best: Double Q-learning (van Hasselt et al., 2016).
+def greedy_actions(values: Tensor, available: Tensor) -> Tensor:
+    """The best available action: float32 [..., A], bool [..., A] with at least one True a row -> int64 [...].
 
-    Args:
-        values: float32 [..., A]; the target network's local Q-values.
-        chosen_by: float32 [..., A]; the online network's (or `values` itself for plain Q-learning).
-        available: bool [..., A], at least one True a row.
-
-    Returns:
-        float32 [...]: values[argmax over available actions of chosen_by].
+    With the online network's values this is the choice of Double Q-learning (van Hasselt et al., 2016), which the
+    target network then values; with the target network's own it is plain Q-learning.
     """
-    best = chosen_by.masked_fill(~available, -torch.inf).argmax(dim=-1, keepdim=True)
-    return values.gather(-1, best).squeeze(-1)
+    return values.masked_fill(~available, -torch.inf).argmax(dim=-1)
 
 
 def one_step_targets(r_t: Tensor, v_tp1: Tensor, terminated: Tensor, gamma: float) -> Tensor:
-    """y_t = r_t + gamma * (1 - terminated_t) * V_{t+1}, all [B, T]. Truncation bootstraps."""
+    """y_t = r_t + gamma * (1 - terminated_t) * V_{t+1}, all of one shape. Truncation bootstraps."""
     return r_t + gamma * v_tp1.masked_fill(terminated, 0.0)
 
 
@@ -73,11 +67,6 @@ def lambda_targets(r_t: Tensor, v_tp1: Tensor, terminated: Tensor, valid: Tensor
         mixed = (1.0 - lam) * v + lam * following
         targets[:, t] = one_step_targets(r_t[:, t], mixed, terminated[:, t], gamma)
     return targets
-
-
-def masked_mean_square(error: Tensor, valid: Tensor) -> Tensor:
-    """Mean of error² over valid steps, [B, T] -> []; whatever stands in the padding, even NaN, has no influence."""
-    return error.masked_fill(~valid, 0.0).square().sum() / valid.sum().clamp(min=1)
 
 
 def _following(targets: Tensor, v_tp1: Tensor, valid: Tensor) -> Tensor:
