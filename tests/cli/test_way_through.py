@@ -44,6 +44,13 @@ def test_the_way_from_a_task_to_trained_agents(forge: Forge, made: Done, tmp_pat
         assert isinstance(trained.data["final_return"], float)
         assert list((tmp_path / f"train-{mixer}").glob("events.out.tfevents.*"))
 
+    compared = forge("compare", "train-vdn", "train-qmix", "--out", "compared")
+    assert compared.code == 0, compared.err
+    assert "P(> vdn)" in compared.out
+    assert "intervals over fewer than five seeds say little" in compared.out
+    assert (tmp_path / "compared" / "curves.svg").read_text().startswith("<svg")
+    assert "mean_episode_return" in (tmp_path / "compared" / "marl-eval.json").read_text()
+
     assert forge("report", "run").code == 0
     assert (tmp_path / "run" / "report.html").is_file()
 
@@ -73,3 +80,21 @@ def test_an_unknown_mixer_and_an_unknown_key_are_named(forge: Forge, tmp_path: P
     done = forge("train", "--task", TASK, "--mixer", "vdn", "--steps", 10, "--config", config)
     assert done.code == 2
     assert "did you mean `hidden`?" in done.err
+
+
+def test_a_preset_brings_its_mixer_and_says_what_it_reproduces(forge: Forge, tmp_path: Path) -> None:
+    done = forge(
+        "train", "--task", TASK, "--preset", "epymarl-qmix", "--steps", 100, "--seeds", "0:2", "--out", "runs", "--json"
+    )
+    assert done.code == 0, done.err
+    assert "stores a time limit as an end" in done.err
+    assert [(run["seed"], run["mixer"], run["config"]["time_limit"]) for run in done.data["runs"]] == [
+        (0, "qmix", "terminates"),
+        (1, "qmix", "terminates"),
+    ]
+    assert (tmp_path / "runs" / "seed-1" / "result.json").is_file()
+
+
+def test_nothing_to_compare_and_no_mixer_are_answered(forge: Forge) -> None:
+    assert "nothing to compare" in forge("compare").err
+    assert "no mixer; name one" in forge("train", "--task", TASK).err

@@ -11,7 +11,7 @@ from tfcaf_forge.training.agents import network_inputs
 from tfcaf_forge.training.collect import collect
 from tfcaf_forge.training.config import TrainConfig
 from tfcaf_forge.training.learner import Learner, RewardMoments, TrainingDiverged
-from tfcaf_forge.training.mixers import QMIX, VDN, Mixer
+from tfcaf_forge.training.mixers import QMIX, VDN, KernelMixer, Mixer
 
 CONFIG = TrainConfig(recurrent=False, hidden=16, learning_rate=1e-2, target_tau=0.2, rewards="raw", n_step=1)
 
@@ -61,13 +61,21 @@ def test_every_kind_of_target_finds_the_same_value(changes):
     assert learned_value(ring(truncated=True), **changes) == pytest.approx(2.0, abs=0.02)
 
 
-def test_a_planted_fault_in_the_target_is_seen_in_the_value(monkeypatch):
-    right = targets.one_step_targets
+PLANTED = {
     # As a trainer that stores a time limit as an end: the last step never bootstraps.
-    monkeypatch.setattr(
-        targets, "one_step_targets", lambda r, v, terminated, gamma: right(r, v, torch.tensor([False, True]), gamma)
-    )
-    assert learned_value(ring(truncated=True)) < 1.5
+    "a time limit is an end": lambda right, r, v, terminated, gamma: right(r, v, torch.tensor([False, True]), gamma),
+    "nothing bootstraps": lambda right, r, v, terminated, gamma: r,
+    "the discount is lost": lambda right, r, v, terminated, gamma: right(r, v, terminated, 0.8),
+    "the value of the step itself": lambda right, r, v, terminated, gamma: right(r, v.flip(0) * 0.5, terminated, gamma),
+    "the reward is counted twice": lambda right, r, v, terminated, gamma: right(2 * r, v, terminated, gamma),
+}
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_planted_fault_in_the_target_is_seen_in_the_value(monkeypatch, fault):
+    right = targets.one_step_targets
+    monkeypatch.setattr(targets, "one_step_targets", lambda *given: PLANTED[fault](right, *given))
+    assert abs(learned_value(ring(truncated=True)) - 2.0) > 0.3, "what the tests above would not accept"
 
 
 def climbing_learner(task, mixer: Mixer) -> Learner:
@@ -150,3 +158,55 @@ def test_running_reward_moments_are_those_of_all_real_steps(coop):
         moments.add(part)
     rewards = np.concatenate([part.reward[part.valid] for part in parts]).astype(np.float64)
     assert (moments.mean, moments.std) == (pytest.approx(rewards.mean()), pytest.approx(rewards.std()))
+
+
+class Affine(torch.nn.Module):
+    """A stand-in for an affine kernel: softmax of the agents' levels, twice, and a bias."""
+
+    n_agents, state_size, affine = 2, 14, True
+    calls = 0
+
+    def credit(self, state):
+        return 2 * torch.softmax(state[..., [2, 5]], dim=-1)
+
+    def bias(self, state):
+        return state[..., :1] / 7
+
+    def forward(self, local_q, state):
+        self.calls += 1
+        return (self.credit(state) * local_q).sum(dim=-1, keepdim=True) + self.bias(state)
+
+
+@pytest.mark.parametrize("recurrent", [True, False])
+def test_credit_kept_with_transitions_trains_as_asking_at_every_update(coop, recurrent):
+    data = collect(coop, 12, 0)
+    config = TrainConfig(hidden=16, recurrent=recurrent)
+    weights, losses = [], []
+    for kept in (True, False):
+        kernel = Affine()
+        mixer = KernelMixer(kernel, coop)
+        learner = Learner(config, mixer, obs_size=12, n_agents=2, n_actions=6, gamma=0.99, seed=0)
+        batch = pack(data, mixing=mixer.mixing(torch.from_numpy(data.state)) if kept else None)
+        losses.append([learner.update(batch).loss for _ in range(5)])
+        weights.append(learner.online.vector.detach().clone())
+        assert (kernel.calls == 0) == kept
+    # Both sum two products and a bias in float32; only the order of the sums could differ.
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert torch.allclose(*weights, atol=1e-5)
+
+
+def test_moments_of_replayed_batches_count_padding_as_epymarl_does(coop):
+    data = collect(coop, 6, 0)
+    moments = RewardMoments()
+    moments.add_padded(pack(data))
+    grid = np.where(data.valid, data.reward, 0.0)[:, : data.lengths.max()].astype(np.float64)
+    assert (moments.mean, moments.std) == (pytest.approx(grid.mean()), pytest.approx(grid.std()))
+
+
+def test_a_step_that_is_not_finite_is_named_and_its_batch_kept(climbing):
+    learner = Learner(TrainConfig(hidden=8), VDN(), obs_size=1, n_agents=2, n_actions=3, gamma=0.99, seed=0)
+    batch = pack(collect(climbing, 8, 0))
+    batch.reward[5] = torch.nan
+    with pytest.raises(TrainingDiverged, match=r"first in episode 5, step 0 of the batch") as fault:
+        learner.update(batch)
+    assert fault.value.batch is batch

@@ -3,12 +3,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tfcaf_forge.errors import ConfigError, InputError, StoreError
 from tfcaf_forge.training.checkpoint import load_checkpoint
 from tfcaf_forge.training.config import TrainConfig
 from tfcaf_forge.training.learner import TrainingDiverged
-from tfcaf_forge.training.mixers import QMIX, VDN
+from tfcaf_forge.training.mixers import QMIX, QPLEX, VDN, KernelMixer
 from tfcaf_forge.training.trainer import train
 
 QUICK = TrainConfig(
@@ -84,6 +85,41 @@ def test_a_run_that_died_goes_on_from_its_last_checkpoint_to_the_same_end(coop, 
     assert_same_state(load_checkpoint(tmp_path / "killed"), load_checkpoint(tmp_path / "whole"))
 
 
+@pytest.mark.parametrize("mixer", [QPLEX, lambda task: KernelMixer(Levels(), task)])
+def test_every_mixer_resumes_bit_for_bit(coop, tmp_path, mixer):
+    asked = iter(range(100))
+    train(coop, mixer(coop), QUICK, seed=1, steps=900, folder=tmp_path / "whole")
+    train(coop, mixer(coop), QUICK, seed=1, steps=900, folder=tmp_path / "cut", should_stop=lambda: next(asked) == 3)
+    train(coop, mixer(coop), QUICK, seed=1, steps=900, folder=tmp_path / "cut", resume=True)
+    assert_same_state(load_checkpoint(tmp_path / "cut"), load_checkpoint(tmp_path / "whole"))
+
+
+class Levels(torch.nn.Module):
+    n_agents, state_size, affine = 2, 14, True
+
+    def credit(self, state):
+        return state[..., [2, 5]] / state[..., [2, 5]].sum(-1, keepdim=True)
+
+    def bias(self, state):
+        return torch.zeros_like(state[..., :1])
+
+    def forward(self, local_q, state):
+        return (self.credit(state) * local_q).sum(-1, keepdim=True)
+
+
+def test_credit_is_only_asked_of_states_that_exist_and_its_error_is_logged(coop, tmp_path):
+    class Strict(Levels):
+        def credit(self, state):
+            assert (state[..., [2, 5]] >= 1).all(), "an agent has a level in every state that exists"
+            return super().credit(state)
+
+    result = train(coop, KernelMixer(Strict(), coop), QUICK, seed=0, steps=600, folder=tmp_path)
+    assert result.updates > 0
+    errors = [e.contribution_error for e in result.evaluations if e.contribution_error is not None]
+    # lbforaging pays agents in proportion to their levels, which is what this function says: where somebody was paid, it is right.
+    assert all(error < 1e-6 for error in errors)
+
+
 def test_two_runs_of_one_seed_are_equal_and_of_another_are_not(coop, tmp_path):
     runs = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
@@ -147,8 +183,11 @@ def test_a_mixer_that_answers_nan_ends_the_run_with_an_error(climbing, tmp_path)
         def forward(self, local_q, state, joint=None):
             return super().forward(local_q, state) / 0.0 * 0.0
 
-    with pytest.raises(TrainingDiverged, match="mixer vdn"):
+    with pytest.raises(TrainingDiverged, match=r"mixer vdn.*the batch is in .*diverged\.safetensors"):
         train(climbing, Broken(), QUICK, seed=0, steps=64, folder=tmp_path)
+    kept = load_file(tmp_path / "diverged.safetensors")
+    assert kept["sizes"].tolist() == [4, 4]
+    assert kept["reward"].shape == (4,)
 
 
 def test_no_steps_and_negative_seeds_are_refused(climbing, tmp_path):
@@ -187,3 +226,13 @@ def test_agents_learn_to_load_together(tiny, tmp_path):
     fifth = len(returns) // 5
     assert np.mean(returns[:fifth]) < 0.25, "a team that acts at random seldom loads"
     assert np.mean(returns[-fifth:]) > 0.4
+
+
+@pytest.mark.parametrize("time_limit", ["truncates", "terminates"])
+def test_a_time_limit_is_stored_as_the_configuration_says(coop, tmp_path, time_limit):
+    import msgspec
+
+    config = msgspec.structs.replace(QUICK, time_limit=time_limit, reward_moments="replayed", rewards="standardised")
+    train(coop, VDN(), config, seed=0, steps=200, folder=tmp_path)
+    stored = load_checkpoint(tmp_path)["buffer"]["arrays"]["terminated"]
+    assert bool(stored[:, -1].any()) == (time_limit == "terminates"), "at random nobody loads both foods in time"

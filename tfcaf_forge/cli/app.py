@@ -12,6 +12,7 @@ from tfcaf_forge.cli import (
     attack,
     bundle,
     collect,
+    compare,
     dataset,
     diff,
     export,
@@ -69,6 +70,7 @@ app.command(epilog=rank.EPILOG)(rank.rank)
 app.command(epilog=recheck.EPILOG)(recheck.recheck)
 app.command(epilog=export.EPILOG)(export.export)
 app.command(epilog=train.EPILOG)(train.train)
+app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=report.EPILOG)(report.report)
 app.command(epilog=show.EPILOG)(show.show)
 app.command(epilog=diff.EPILOG)(diff.diff)

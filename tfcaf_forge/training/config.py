@@ -87,8 +87,8 @@ class TrainConfig(Plain, frozen=True, kw_only=True):
     device: str = "cpu"
 
 
-def load_config(path: Path) -> TrainConfig:
-    """Read a TOML file; what it leaves out keeps its default.
+def load_config(path: Path, *, base: TrainConfig | None = None) -> TrainConfig:
+    """Read a TOML file; what it leaves out is as in `base`, or has its default.
 
     Raises:
         ConfigError: it cannot be read, has an unknown key (the nearest known one is named), or a value out of range.
@@ -99,7 +99,7 @@ def load_config(path: Path) -> TrainConfig:
         raise ConfigError(f"cannot read the configuration {path}: {fault.strerror}; check the path") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise ConfigError(f"{path}: not valid TOML: {fault}") from None
-    return _checked(data, str(path))
+    return _checked(data if base is None else {**to_builtins(base), **data}, str(path))
 
 
 def override(config: TrainConfig, changes: dict[str, Scalar]) -> TrainConfig:

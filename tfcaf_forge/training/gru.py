@@ -36,28 +36,31 @@ class _PackedGRU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, projected: Tensor, weight: Tensor, bias: Tensor, sizes: list[int]) -> Tensor:  # noqa: ANN401
         rows, h = projected.shape[0], weight.shape[1]
-        to_rz, to_n = weight[: 2 * h].t().contiguous(), weight[2 * h :].t().contiguous()
-        bias_n = bias[2 * h :]
-        out, n, inner = (projected.new_empty(rows, h) for _ in range(3))
-        rz = projected[:, : 2 * h] + bias[: 2 * h]
+        transposed = weight.t().contiguous()
+        # Filled with what does not depend on the state before, so that a step is one product added in place:
+        # x_r + b_r, x_z + b_z, b_n become r, z, W_n h + b_n.
+        gates = bias.repeat(rows, 1)
+        gates[:, : 2 * h] += projected[:, : 2 * h]
         x_n = projected[:, 2 * h :]
+        n, out = projected.new_empty(rows, h), projected.new_empty(rows, h)
         hidden = projected.new_zeros(sizes[0], h)
-        parts = (x.split(sizes) for x in (rz, rz[:, :h], rz[:, h:], x_n, inner, n, out))
-        for rz_t, r_t, z_t, x_t, inner_t, n_t, out_t in zip(*parts, strict=True):
+        rz, r, z, inner = gates[:, : 2 * h], gates[:, :h], gates[:, h : 2 * h], gates[:, 2 * h :]
+        parts = (x.split(sizes) for x in (gates, rz, r, z, inner, x_n, n, out))
+        for gates_t, rz_t, r_t, z_t, inner_t, x_t, n_t, out_t in zip(*parts, strict=True):
             before = hidden[: len(out_t)]
-            rz_t.addmm_(before, to_rz).sigmoid_()
-            torch.addmm(bias_n, before, to_n, out=inner_t)
+            gates_t.addmm_(before, transposed)
+            rz_t.sigmoid_()
             torch.addcmul(x_t, r_t, inner_t, out=n_t).tanh_()
             hidden = torch.lerp(n_t, before, z_t, out=out_t)
-        ctx.save_for_backward(weight, rz, n, inner, out)
+        ctx.save_for_backward(weight, gates, n, out)
         ctx.sizes = sizes
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # noqa: ANN401
-        weight, rz, n, inner, out = ctx.saved_tensors
+        weight, kept, n, out = ctx.saved_tensors
         sizes, h = ctx.sizes, weight.shape[1]
-        r, z = rz[:, :h], rz[:, h:]
+        r, z, inner = kept.split(h, dim=1)
         before = _before(out, sizes)
         # How each gate's input moves h', for all steps at once; the loop only multiplies by the gradient of h'.
         through_n = (1.0 - z).mul_(torch.addcmul(torch.ones_like(n), n, n, value=-1.0))
