@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+
 from tfcaf_forge.graph import codec
 from tfcaf_forge.graph.affine import is_affine
 from tfcaf_forge.graph.canonical import canonical
+from tfcaf_forge.graph.interpret import Program
 from tfcaf_forge.graph.opgraph import Data, Node, OpGraph, Ref
 from tfcaf_forge.graph.verify import verify
+from tfcaf_forge.kernels.bound import Bound
+from tfcaf_forge.kernels.lower import lower
 from tfcaf_forge.records.manifest import Manifest, VerdictSummary
 
 
@@ -55,3 +61,21 @@ def manifest_for(graph: OpGraph, *, q_scale: float = 1.0) -> Manifest:
         forge_version="0",
         torch_version="0",
     )
+
+
+def values_and_credit(program, local_q: np.ndarray, state: np.ndarray, dtype=torch.float32):
+    """Q_tot and its gradient in local_q."""
+    q = torch.from_numpy(local_q.copy()).to(dtype).requires_grad_(True)
+    end = program(q, torch.from_numpy(state.copy()).to(dtype))
+    if not end.requires_grad:
+        return end.numpy(), np.zeros_like(local_q)
+    (credit,) = torch.autograd.grad(end.sum(), q, allow_unused=True)
+    return end.detach().numpy(), np.zeros_like(local_q) if credit is None else credit.numpy()
+
+
+def assert_same(graph: OpGraph, local_q: np.ndarray, state: np.ndarray, dtype=torch.float32) -> None:
+    """A lowered graph against the interpreter's run of the graph itself: values to the bit."""
+    want, credit = values_and_credit(Program(graph), local_q, state, dtype)
+    found, again = values_and_credit(Bound(lower(graph)), local_q, state, dtype)
+    np.testing.assert_array_equal(found, want, strict=True)
+    np.testing.assert_allclose(again, credit, rtol=1e-5, atol=1e-6, equal_nan=True)

@@ -72,7 +72,7 @@ class Program:
     def __init__(self, graph: OpGraph) -> None:
         """Bind every node to its function."""
         self.graph = graph
-        self._steps: list[Step] = [_bind(node) for node in graph.nodes]
+        self._steps: list[Step] = [bind(node) for node in graph.nodes]
         self._last = _last_use(graph)
 
     def __call__(self, local_q: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
@@ -105,7 +105,7 @@ def infer(graph: OpGraph) -> tuple[tuple[Type, ...], ...]:
     result: list[tuple[Type, ...]] = [(Type("float", (BatchDim(1), width)),) for width in widths]
     for index, node in enumerate(graph.nodes):
         _check_outputs_exist(node, index, result)
-        step = _bind(node)
+        step = bind(node)
         for rows, known in zip((*_META_BATCHES, 1), values, strict=True):
             known.append(_run_meta(step, known, rows, node, index))
         types = _types_of(values[0][-1], values[1][-1], node, index)
@@ -122,12 +122,12 @@ def constant(data: Data, dtype: torch.dtype, device: torch.device) -> torch.Tens
     return made if kind is not None or dtype is torch.float32 else made.to(dtype)
 
 
-def _bind(node: Node) -> Step:
+def bind(node: Node) -> Step:
     """A node as a function of the values so far, the number of rows, and the working type and device."""
     op = TABLE[node.op]
     if node.op == "const":
         return _bind_constant(node)
-    call = _aten(op)
+    call = aten(op)
     fill = [_argument(arg, param.kind) for param, arg in zip(op.params, node.args, strict=True)]
     names = [param.name for param in op.params]
     positional = _positional_count(call, names)
@@ -140,7 +140,7 @@ def _bind(node: Node) -> Step:
         named = dict(zip(names[positional:], args[positional:], strict=True))
         if makes:
             named["device"] = device
-            named["dtype"] = _made_dtype(op, named.get("dtype"), args, dtype)
+            named["dtype"] = made_dtype(op, named.get("dtype"), args, dtype)
         out = call(*args[:positional], **named)
         return (out,) if isinstance(out, torch.Tensor) else tuple(out)
 
@@ -161,7 +161,7 @@ def _bind_constant(node: Node) -> Step:
     return step
 
 
-def _made_dtype(op: Op, asked: Any, args: Sequence[Any], dtype: torch.dtype) -> torch.dtype | None:  # noqa: ANN401
+def made_dtype(op: Op, asked: Any, args: Sequence[Any], dtype: torch.dtype) -> torch.dtype | None:  # noqa: ANN401
     """Element type of a tensor made from nothing; torch's own rule where the graph names none."""
     if asked is not None or op.batch == "like" or op.name.startswith("new_"):
         return asked
@@ -170,6 +170,11 @@ def _made_dtype(op: Op, asked: Any, args: Sequence[Any], dtype: torch.dtype) -> 
     if op.name in ("full", "scalar_tensor") and not isinstance(args[-2], float):
         return torch.bool if isinstance(args[-2], bool) else torch.int64
     return dtype
+
+
+def working_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
+    """torch's type of an element type's name; `float` is the type that the kernel works in."""
+    return _FIXED.get(name, dtype)
 
 
 def _argument(arg: Arg, kind: str) -> Callable[[list[Values], int, torch.dtype], Any]:
@@ -184,11 +189,12 @@ def _argument(arg: Arg, kind: str) -> Callable[[list[Values], int, torch.dtype],
         items = [_argument(item, kind) for item in arg]
         return lambda values, rows, dtype: [item(values, rows, dtype) for item in items]
     if kind == "d?" and arg is not None:
-        return lambda values, rows, dtype: _FIXED.get(str(arg), dtype)
+        return lambda values, rows, dtype: working_dtype(str(arg), dtype)
     return lambda values, rows, dtype: arg
 
 
-def _aten(op: Op) -> Any:  # noqa: ANN401 - torch's overloads have no common public type
+def aten(op: Op) -> Any:  # noqa: ANN401 - torch's overloads have no common public type
+    """The overload that an operation names."""
     packet, overload = op.aten
     return getattr(getattr(torch.ops.aten, packet), overload)
 

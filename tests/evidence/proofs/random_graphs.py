@@ -67,7 +67,7 @@ class Builder:
         made = []
         try:
             for rows, known in zip((5, 11), self._meta, strict=True):
-                step = interpret._bind(node)
+                step = interpret.bind(node)
                 made.append(interpret._run_meta(step, known, rows, node, index))
             types = interpret._types_of(made[0], made[1], node, index)
         except (GraphError, AttributeError, KeyError):
