@@ -364,5 +364,7 @@ def made_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tfcaf_forge import synthesize
 
     folder = tmp_path_factory.mktemp("runs") / "made"
-    synthesize("matrix-climbing", coder=ScriptedCoder(), out=folder, rounds=1, candidates=len(SCRIPT), episodes=60)
+    synthesize(
+        "matrix-climbing", coder=ScriptedCoder(), out=folder, rounds=1, candidates=len(SCRIPT), episodes=60, mutants=10
+    )
     return folder

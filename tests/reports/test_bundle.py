@@ -241,6 +241,78 @@ def junk_record(f: Forger) -> None:
     f.files[f"records/{line['digest']}.json"] = b"[1]"
 
 
+def winner_of(f: Forger) -> int:
+    return f.record("ranking", 0)["winner"]
+
+
+def shorter_run(f: Forger) -> None:
+    """Without the one that was refuted, where it came last."""
+    for kind in ("proposal", "traced", "duplicate"):
+        f.drop(kind, 4)
+    line = {kind: f.record(kind, 5) for kind in ("proposal", "traced", "evidence", "score")}
+    for kind, record in line.items():
+        f.drop(kind, 5)
+        del record
+    ranking = f.record("ranking", 0)
+    ranking["scores"] = [s for s in ranking["scores"] if s["candidate"] != 5]
+    ranking["winner"] = 1
+    ranking["better_than_baseline"] = ranking["scores"][0]["gain"]["low"] > 0
+    for kind in ("equivalence", "mutation", "observed"):
+        number = next(x["candidate"] for x in f.lines if x["kind"] == kind)
+        f.drop(kind, number)
+    f.put("ranking", 0, ranking)
+
+
+def lower_baseline(f: Forger) -> None:
+    ranking = f.record("ranking", 0)
+    for part in ("value", "low", "high"):
+        ranking["baseline"]["score"][part] -= 0.2
+    f.put("ranking", 0, ranking)
+
+
+def better_by_pen(f: Forger) -> None:
+    ranking = f.record("ranking", 0)
+    ranking["better_than_baseline"] = not ranking["better_than_baseline"]
+    f.put("ranking", 0, ranking)
+
+
+def key_twice(f: Forger) -> None:
+    """One reader sees the first `status`, another the last."""
+    line = f.line("evidence", 3)
+    body = f.files.pop(f"records/{line['digest']}.json")
+    body = body.replace(b'"status":"REFUTED"', b'"status":"PROVED","status":"REFUTED"', 1)
+    line["digest"] = digest_bytes(body)
+    f.files[f"records/{line['digest']}.json"] = body
+
+
+def observations_of(f: Forger) -> str:
+    return f.record("observed", winner_of(f))["file"]
+
+
+def other_observations(f: Forger) -> None:
+    f.files[observations_of(f)] = f.files[observations_of(f)].replace(b"passed", b"failed", 1)
+
+
+def no_observations(f: Forger) -> None:
+    f.files.pop(observations_of(f))
+
+
+def other_mutants(f: Forger) -> None:
+    record = f.record("mutation", winner_of(f))
+    record["graph"] = "0" * 64
+    f.put("mutation", winner_of(f), record)
+
+
+def mutants_of_a_loser(f: Forger) -> None:
+    f.line("mutation", winner_of(f))["candidate"] = 6 - winner_of(f)
+
+
+def compared_with_another_kernel(f: Forger) -> None:
+    record = f.record("equivalence", winner_of(f))
+    record["kernel"] = "0" * 64
+    f.put("equivalence", winner_of(f), record)
+
+
 SEALED: dict[str, tuple[Callable[[Forger], None], str]] = {
     "one bit of the kernel": (one_bit("kernel.safetensors"), "kernel: .*kernel.safetensors"),
     "no kernel": (without("kernel.safetensors"), r"kernel: kernel.safetensors is missing"),
@@ -265,6 +337,18 @@ SEALED: dict[str, tuple[Callable[[Forger], None], str]] = {
     "the JSON report edited": (edited("report.json", "REFUTED", "PROVED"), "report: report.json says something else"),
     "the JUnit report edited": (edited("junit.xml", "testcase", "testcase "), "report: junit.xml says something else"),
     "the facts edited": (edited("facts.json", '"command":"forge', '"command":"curl'), "report: .* says something else"),
+    "a run cut short": (shorter_run, "3 candidates are recorded, and the run's settings ask for 5"),
+    "a lower baseline": (lower_baseline, "its gain and the baseline do not go together"),
+    "better than equal weights by pen": (better_by_pen, "says that the winner is better than equal weights, or that it is not"),
+    "a key twice in a record": (key_twice, "the evidence of candidate 3 is not in canonical form: a key stands in it twice"),
+    "the versions edited": (with_file("requirements.lock", b"torch==1.0\n"), "requirements.lock is not the list of versions"),
+    "a report under another release's name": (edited("facts.json", '"forge_version":"', '"forge_version":"9'), "report: release 9.* wrote the reports"),
+    "an observation edited": (other_observations, "winner: observations/.* is not the file that was recorded"),
+    "the observations removed": (no_observations, "winner: observations/.* is missing, although it is recorded"),
+    "an observation too many": (with_file("observations/more.jsonl", b"{}\n"), "observations/more.jsonl is named by no record"),
+    "mutants of another graph": (other_mutants, "winner: the record mutation is about another graph"),
+    "mutants of a loser": (mutants_of_a_loser, "winner: there is a record mutation of candidate . who did not win|who did not win"),
+    "a comparison with another kernel": (compared_with_another_kernel, "were compared with another kernel.safetensors"),
     "a record that is none": (junk_record, "records: "),
     "a record too many": (with_file("records/" + "0" * 64 + ".json", b"{}"), "a record that no line of the journal names"),
     "a file too many": (with_file("setup.py", b""), "setup.py has no place in a bundle"),
@@ -307,6 +391,9 @@ PLAIN: dict[str, tuple[Callable[[Files], object], str]] = {
     "one bit of the kernel": (changed("kernel.safetensors", lambda b: b[:-1] + bytes([b[-1] ^ 1])), "kernel.safetensors was changed"),
     "a report replaced": (changed("report.html", lambda b: b"<p>all is well"), "report.html was changed"),
     "the index edited": (changed(INDEX, lambda b: b.replace(b'"lines":', b'"limes":')), "unknown key `limes`.*did you mean `lines`"),
+    "a key twice in the index": (changed(INDEX, lambda b: b.replace(b'{"chain"', b'{"lines":0,"chain"', 1)), "bundle.json is not in canonical form"),
+    "a key twice in the log": (lambda f: (changed(JOURNAL, lambda b: b.replace(b'{"at"', b'{"kind":"evidence","at"', 1))(f), in_the_index(f)), "journal.json, line 1 is not in canonical form"),
+    "a signature with a key twice": (changed(SIGNATURE, lambda b: b.replace(b'{"payload"', b'{"payload":"","payload"', 1)), "signature: .*not in canonical form"),
     "a file missing": (lambda f: f.pop("junit.xml"), "junit.xml is missing"),
     "a file added": (lambda f: f.update({"notes.txt": b"hi"}), "notes.txt was added"),
     "the log reordered": (lambda f: (reordered(f), in_the_index(f)), "line 4 says it is line 5: lines were removed or put elsewhere"),
@@ -316,18 +403,18 @@ PLAIN: dict[str, tuple[Callable[[Files], object], str]] = {
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_a_bundle_that_was_changed_is_refused_by_name(name: str, files: Files, tmp_path: Path) -> None:
+def test_a_bundle_that_was_changed_is_refused_by_name(name: str, files: Files, keys: Path, tmp_path: Path) -> None:
     change, message = PLAIN[name]
     mine = dict(files)
     change(mine)
-    assert re.search(message, refusal(verified(tmp_path / "x.forge.zip", mine)))
+    assert re.search(message, refusal(verified(tmp_path / "x.forge.zip", mine, keys / "mine.pub")))
 
 
 def test_an_untouched_bundle_is_accepted(untouched: Path, keys: Path) -> None:
     found = verify(Asked(path=untouched, key=keys / "mine.pub"))
     assert found.ok, refusal(found)
     ends = {check.name: check.result for check in found.checks}
-    assert ends.pop("trials") == "not done"
+    assert {ends.pop(name) for name in ("trials", "ranking", "measured", "mutants")} == {"not done"}
     assert set(ends.values()) == {"passed"}
     assert set(ends) >= {"archive", "signature", "journal", "records", "graphs", "kernel", "proofs", "counterexamples"}
 
@@ -336,7 +423,74 @@ def test_a_full_check_repeats_the_trials(made_run: Path, tmp_path: Path) -> None
     bundle(made_run, tmp_path / "x.forge.zip", replay=True)
     found = verify(Asked(path=tmp_path / "x.forge.zip", full=True))
     assert found.ok, refusal(found)
-    assert "replayed states among them: no verdict changed" in found.checks[-1].text
+    said = {check.name: check.text for check in found.checks}
+    assert "replayed states among them: no verdict changed" in said["trials"]
+    assert "2 scores and the baseline's were computed again" in said["ranking"]
+    assert "reach, branches, credit" in said["measured"]
+    assert "mutants were made again" in said["mutants"]
+
+
+def scores_by_pen(f: Forger) -> None:
+    """A better score in every record that says it, so that nothing contradicts anything."""
+    won = winner_of(f)
+    score, ranking = f.record("score", won), f.record("ranking", 0)
+    for name in ("score", "gain"):
+        score[name] = {part: value + 0.1 for part, value in score[name].items()}
+    ranking["scores"] = [score if s["candidate"] == won else s for s in ranking["scores"]]
+    ranking["better_than_baseline"] = score["gain"]["low"] > 0
+    f.put("score", won, score)
+    f.put("ranking", 0, ranking)
+
+
+def survivors_by_pen(f: Forger) -> None:
+    record = f.record("mutation", winner_of(f))
+    record["judged"][-1] |= {"fate": "survived" if record["judged"][-1]["fate"] != "survived" else "refuted"}
+    f.put("mutation", winner_of(f), record)
+
+
+def credit_by_pen(f: Forger) -> None:
+    measured = json.loads(f.files["measured.json"])
+    measured["credit"][0]["agents"][0][0] = 0.123
+    f.files["measured.json"] = canonical_json(measured)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (scores_by_pen, r"ranking: the score of candidate \d is recorded as"),
+        (survivors_by_pen, "mutants: .* is recorded as"),
+        (credit_by_pen, "measured: measured.json: credit is not what it is"),
+    ],
+)
+def test_numbers_that_agree_with_each_other_are_refused_where_they_are_computed_again(
+    change: Callable[[Forger], None], message: str, made_run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.forge.zip"
+    bundle(made_run, path, replay=True)
+    forger = Forger(archive.read(path))
+    change(forger)
+    path.write_bytes(pack(forger.sealed()))
+    assert re.search(message, refusal(verify(Asked(path=path, full=True))))
+
+
+def test_reports_of_another_release_are_left_out_only_where_that_is_asked_for(files: Files, tmp_path: Path) -> None:
+    forger = Forger(files)
+    edited("facts.json", '"forge_version":"', '"forge_version":"9')(forger)
+    path = tmp_path / "x.forge.zip"
+    path.write_bytes(pack(forger.sealed()))
+    assert not verify(Asked(path=path)).ok
+    found = verify(Asked(path=path, other_release=True))
+    assert found.ok
+    assert next(c for c in found.checks if c.name == "report").result == "not done"
+
+
+def test_a_run_whose_observations_were_changed_is_not_bundled(made_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(made_run, run)
+    path = next((run / "observations").iterdir())
+    path.write_bytes(path.read_bytes() + b"{}\n")
+    with pytest.raises(BundleError, match="is missing or was changed since it was recorded"):
+        bundle(run, tmp_path / "x.zip")
 
 
 def test_two_bundles_of_a_run_on_one_day_are_the_same_bytes(made_run: Path, tmp_path: Path) -> None:

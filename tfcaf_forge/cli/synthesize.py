@@ -72,6 +72,9 @@ def synthesize(
     sandbox: SandboxOption = "local",
     limits: LimitsOption = "default",
     require_layers: RequireOption = None,
+    mutants: Annotated[
+        int, typer.Option("--mutants", min=0, help="Deliberate faults in the winner, to see how many are noticed.")
+    ] = 24,
     as_json: JsonOption = False,
     model: asking.ModelOption = None,
     evaluator_model: asking.EvaluatorOption = None,
@@ -164,6 +167,7 @@ def synthesize(
         backend=sandbox,
         limits=limits,
         require=require_layers or (),
+        mutants=mutants,
     )
     raise typer.Exit(PASSED if result.winner is not None else REFUSED)
 

@@ -58,7 +58,7 @@ class Show:
         kind = type(event).__name__
         handlers: dict[str, Any] = {
             "Began": self._began, "Collected": self._collected, "Judged": self._judged, "Calling": self._called,
-            "Staged": self._staged, "Collecting": self._collecting,
+            "Staged": self._staged, "Collecting": self._collecting, "Checking": self._checking,
         }  # fmt: skip
         handlers[kind](event)
 
@@ -112,6 +112,10 @@ class Show:
 
     def _collecting(self, event: Any) -> None:  # noqa: ANN401 - Collecting; imported only for types
         self._replay = f"replay   {event.done} of {event.total} episodes"
+        self._tell(self._replay)
+
+    def _checking(self, event: Any) -> None:  # noqa: ANN401 - Checking
+        self._replay = f"winner   {event.what}"
         self._tell(self._replay)
 
     def _collected(self, event: Collected) -> None:

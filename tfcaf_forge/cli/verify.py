@@ -30,13 +30,16 @@ def verify(
     replay: Annotated[
         Path | None, typer.Option("--replay", help="The run's replay data, for --full. [default: the bundle's]")
     ] = None,
+    other_release: Annotated[
+        bool, typer.Option("--other-release", help="Leave reports that another release wrote unchecked, do not refuse.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check a bundle offline: signature, digests, graphs, kernel, proofs, counterexamples. Runs no candidate's code."""
     from tfcaf_forge.pipeline.verify_bundle import Asked
     from tfcaf_forge.pipeline.verify_bundle import verify as run
 
-    asked = Asked(path=bundle, key=key, full=full, replay=replay)
+    asked = Asked(path=bundle, key=key, full=full, replay=replay, other_release=other_release)
     if as_json:
         found = run(asked)
         print_json({"schema": 1, "ok": found.ok, "bundle": str(bundle), "checks": found.checks})
@@ -47,6 +50,8 @@ def verify(
         said = ("verified", "green") if found.ok else ("REFUSED", "bold red")
         signed = any(c.name == "signature" and c.result == "passed" for c in found.checks)
         more = "" if signed or not found.ok else ", but by whom it was made is not known"
+        if any(c.name == "report" and c.result == "not done" for c in found.checks) and found.ok:
+            more += "; its reports were not checked, so do not read them"
         stdout().print(Text.assemble("\n", said, f"  {bundle}{more}"))
     raise typer.Exit(PASSED if found.ok else REFUSED)
 

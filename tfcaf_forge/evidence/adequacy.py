@@ -15,7 +15,7 @@ import numpy as np
 
 from tfcaf_forge.evidence import strategies
 from tfcaf_forge.evidence.case import Case, Floats, stack
-from tfcaf_forge.evidence.explore import explore
+from tfcaf_forge.evidence.explore import quick_cases
 from tfcaf_forge.evidence.mutants import Fault, mutants
 from tfcaf_forge.evidence.profiles import Profile
 from tfcaf_forge.evidence.properties import Property, catalogue
@@ -24,6 +24,8 @@ from tfcaf_forge.evidence.trial import Trial
 from tfcaf_forge.records.mutation import Mutant, MutationScore
 
 _PROFILE = Profile(name="mutation", small=50, batches=8, derandomize=True)
+_ALONE = 6
+"""Small cases that are tried one by one, since some faults show in a batch of one or two rows only."""
 _SAMPLES, _REPLAYED = 2048, 4096
 _SAME = 1e-4
 """Credits and values that differ by less than this, relative to 1 and to their size, are the same."""
@@ -81,6 +83,7 @@ class _Suite:
 
     Attributes:
         samples: inputs on which a mutant that does the same as the original is equivalent.
+        pool, cases: what a mutant is tried on.
         value, credit: the original's, [B] and [B, N].
         required: properties that refute.
         noticing: other properties that hold for the original.
@@ -90,14 +93,13 @@ class _Suite:
     subject: Subject
     samples: Case
     pool: Case
+    cases: tuple[Case, ...]
     value: Doubles
     credit: Doubles
     required: tuple[Property, ...]
     noticing: tuple[Property, ...]
     total: float | None
     watchers: tuple[tuple[str, Watcher], ...]
-    seed: int
-    replay: Floats | None
     checks: list[str] = field(default_factory=list[str])
 
     @classmethod
@@ -116,7 +118,8 @@ class _Suite:
         pool = strategies.pool(subject.task, _SAMPLES, seed, replay)
         reading = subject.reading(samples)
         suite = (*catalogue(subject.task), *(p for p in own if p.search is None))
-        trial = _tried(subject, suite, pool, seed, replay)
+        cases = quick_cases(subject.task, _PROFILE, seed, replay, _ALONE)
+        trial = _tried(subject, suite, pool, cases)
         held = [p for p in suite if trial.outcomes[p.id].open]
         required = tuple(p for p in held if p.required)
         noticing = tuple(sorted((p for p in held if not p.required), key=lambda p: p.origin != "user"))
@@ -125,8 +128,8 @@ class _Suite:
         names = [p.id for p in (*required, *noticing)]
         names += ["credit-sum"] if total is not None else []
         return cls(
-            subject, samples, pool, reading.q_tot, reading.credit, required, noticing, total, tuple(watchers), seed,
-            replay, [*names, *(name for name, _ in watchers)],
+            subject, samples, pool, cases, reading.q_tot, reading.credit, required, noticing, total, tuple(watchers),
+            [*names, *(name for name, _ in watchers)],
         )  # fmt: skip
 
     def judge(self, fault: Fault, mutant: Subject) -> Mutant | None:
@@ -142,7 +145,7 @@ class _Suite:
                 fate="refuted" if word == "refuted" else "noticed" if word == "noticed" else "survived", by=by, why=text,
             )  # fmt: skip
 
-        trial = _tried(mutant, (*self.required, *self.noticing), self.pool, self.seed, self.replay)
+        trial = _tried(mutant, (*self.required, *self.noticing), self.pool, self.cases)
         for prop in (*self.required, *self.noticing):
             outcome = trial.outcomes[prop.id]
             if not outcome.open:
@@ -177,12 +180,15 @@ class _Suite:
         return next(((name, said) for name, watch in self.watchers if (said := watch(mutant))), None)
 
 
-def _tried(subject: Subject, suite: Sequence[Property], pool: Case, seed: int, replay: Floats | None) -> Trial:
-    """The trials of a mutant: no proofs, no reduction, since only whether something breaks is asked."""
+def _tried(subject: Subject, suite: Sequence[Property], pool: Case, cases: Sequence[Case]) -> Trial:
+    """The trials of a mutant: no proofs, no reduction, and no more once a required property has broken."""
     light = {p.id for p in suite if not p.required and p.origin == "forge"}
     trial = Trial(subject, suite, light, _PROFILE.light)
     trial.visit_pool(pool)
-    explore(subject.task, _PROFILE, seed, replay, trial)
+    for case in cases:
+        if any(not trial.outcomes[p.id].open for p in suite if p.required):
+            break
+        trial.visit(case)
     return trial
 
 

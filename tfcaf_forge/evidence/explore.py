@@ -71,6 +71,17 @@ def explore(
         draw(batches, profile.batches, seed + 1, watch.visiting(trial.visit))
 
 
+def quick_cases(task: TaskSpec, profile: Profile, seed: int, replay: Floats | None, alone: int) -> tuple[Case, ...]:
+    """The cases of a derandomised profile in a few large ones, for whoever only asks whether anything breaks.
+
+    Args:
+        task, profile, seed, replay: as for `explore`.
+        alone: how many of the small cases also come by themselves, with the few rows that they have.
+    """
+    small = _small_cases(task, profile)
+    return (*small[:alone], stack(list(small)), *_batches(task, profile, seed, replay))
+
+
 _SMALL: dict[tuple[str, int], tuple[Case, ...]] = {}
 _LARGE: dict[tuple[str, Profile, int], tuple[Floats | None, tuple[Case, ...]]] = {}
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 from hypothesis import event
+from hypothesis.internal import observability
 from hypothesis.internal.observability import InfoObservation, Observation, with_observability_callback
 
 from tfcaf_forge.evidence.case import Case
@@ -100,5 +101,16 @@ def observing(folder: Path | None, name: str) -> Generator[Observer]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.jsonl").open("wb") as file:
         observer = Observer(file)
-        with with_observability_callback(observer.receive) if observer.active else nullcontext():
+        with without_coverage(), with_observability_callback(observer.receive):
             yield observer
+
+
+@contextmanager
+def without_coverage() -> Generator[None]:
+    """Without tracing every line of every test case: the records keep no coverage, and it takes most of the time."""
+    before = observability.OBSERVABILITY_COLLECT_COVERAGE
+    observability.OBSERVABILITY_COLLECT_COVERAGE = False
+    try:
+        yield
+    finally:
+        observability.OBSERVABILITY_COLLECT_COVERAGE = before

@@ -15,6 +15,7 @@ from tfcaf_forge.pipeline.environment import forge_version
 from tfcaf_forge.pipeline.facts import Facts, facts_of, lock
 from tfcaf_forge.pipeline.report import KERNEL, REPLAY, begun, measured_of, records_with
 from tfcaf_forge.records.base import Plain, Record, canonical_json, digest_bytes, from_json
+from tfcaf_forge.records.observed import Observed
 from tfcaf_forge.replay.dataset import DatasetInfo
 from tfcaf_forge.reports.formats import FORMATS
 from tfcaf_forge.reports.view import view
@@ -24,7 +25,7 @@ from tfcaf_forge.store import Entry, Store, chained, restore
 FORMAT = "tfcaf-forge bundle 1"
 INDEX, SIGNATURE = "bundle.json", "signature.dsse.json"
 FACTS, MEASURED, JOURNAL, LOCK = "facts.json", "measured.json", "journal.json", "requirements.lock"
-RECORDS = "records"
+RECORDS, OBSERVATIONS = "records", "observations"
 T = TypeVar("T")
 _PARTS = {FACTS, MEASURED, JOURNAL, LOCK, KERNEL, WAIVERS, *(name for name, _ in FORMATS.values())}
 _NEEDED = {FACTS, MEASURED, JOURNAL, LOCK, *(name for name, _ in FORMATS.values())}
@@ -119,6 +120,7 @@ def files_of(store: Store) -> dict[str, bytes]:
         LOCK: lock(),
         **{f"{RECORDS}/{digest}.json": body for digest, body in store.bodies().items()},
         **reports_of(store, facts, measured, waivers),
+        **_observations(store),
     }
     if waivers:
         files[WAIVERS] = waivers
@@ -196,7 +198,7 @@ def opened(path: Path) -> tuple[dict[str, bytes], Index]:
         if digest_bytes(files[name]) != info.sha256 or len(files[name]) != info.size:
             raise BundleError(f"{name} was changed after the bundle was written: its SHA-256 is not the one in {INDEX}")
     for name in sorted(given):
-        if name not in _PARTS and name.split("/")[0] not in (RECORDS, REPLAY):
+        if name not in _PARTS and name.split("/")[0] not in (RECORDS, REPLAY, OBSERVATIONS):
             raise BundleError(f"{name} has no place in a bundle")
     for name in sorted(_NEEDED - given):
         raise BundleError(f"{name} is missing from the bundle")
@@ -211,15 +213,35 @@ def decoded(files: Mapping[str, bytes], name: str, kind: type[T]) -> T:
     """
     if name not in files:
         raise BundleError(f"{name} is missing; this is no bundle of a run")
-    return from_json(files[name], kind, what=name, error=BundleError)
+    found = from_json(files[name], kind, what=name, error=BundleError)
+    check_canonical(files[name], name)
+    return found
+
+
+def check_canonical(body: bytes, what: str) -> None:
+    """Refuse JSON that another reader may understand in another way: a key that stands twice, or any free choice of form.
+
+    Raises:
+        BundleError: it is not the one form in which we write it.
+    """
+    try:
+        same = canonical_json(msgspec.json.decode(body)) == body
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as fault:
+        raise BundleError(f"{what} is not valid JSON ({str(fault)[:120]})") from None
+    if not same:
+        raise BundleError(f"{what} is not in canonical form: a key stands in it twice, or something else wrote it")
 
 
 def lines_of(files: Mapping[str, bytes]) -> list[Line]:
     """The journal's lines; errors as in `decoded`."""
-    return [
-        from_json(line, Line, what=f"{JOURNAL}, line {number}", error=BundleError)
-        for number, line in enumerate(files[JOURNAL].splitlines(), 1)
-    ]
+    found: list[Line] = []
+    for number, line in enumerate(files[JOURNAL].split(b"\n")[:-1], 1):
+        what = f"{JOURNAL}, line {number}"
+        found.append(from_json(line, Line, what=what, error=BundleError))
+        check_canonical(line, what)
+    if not files[JOURNAL].endswith(b"\n"):
+        raise BundleError(f"{JOURNAL}: its last line was cut off")
+    return found
 
 
 def unfold(files: Mapping[str, bytes], lines: list[Line], folder: Path) -> None:
@@ -241,6 +263,18 @@ def unfold(files: Mapping[str, bytes], lines: list[Line], folder: Path) -> None:
 def with_signature(files: Mapping[str, bytes], envelope: dict[str, Any]) -> dict[str, bytes]:
     """The bundle's files with a signature in the place of any earlier one."""
     return {**files, SIGNATURE: msgspec.json.encode(envelope, order="sorted")}
+
+
+def _observations(store: Store) -> dict[str, bytes]:
+    """The files that the records of observations name, as they were when they were recorded."""
+    found: dict[str, bytes] = {}
+    for record in store.read_all("observed", Observed).values():
+        path = store.folder / OBSERVATIONS / Path(record.file).name
+        body = path.read_bytes() if path.is_file() else b""
+        if digest_bytes(body) != record.sha256:
+            raise BundleError(f"{path} is missing or was changed since it was recorded; put it back as it was")
+        found[f"{OBSERVATIONS}/{path.name}"] = body
+    return found
 
 
 def _replay(run: Path) -> dict[str, bytes]:

@@ -34,11 +34,11 @@ def equivalence(subject: Subject, kernel: Path, *, seed: int = 0) -> dict[str, A
     leaf = q.clone().requires_grad_(True)
     made = loaded(leaf, s)
     (slope,) = torch.autograd.grad(made.sum(), leaf, allow_unused=True, materialize_grads=True)
-    values, credits = _far(made.detach(), graph), _far(slope, credit * task.credit.q_scale)
+    values, credits = far(made.detach(), graph), far(slope, credit * task.credit.q_scale)
     return {"rows": ROWS, "values": values, "credits": credits, "same": values == 0.0 and credits == 0.0, "fault": ""}
 
 
-def _far(one: torch.Tensor, other: torch.Tensor) -> float:
+def far(one: torch.Tensor, other: torch.Tensor) -> float:
     """The largest difference; two nan are equal, one is infinitely far from any number."""
     if one.shape != other.shape:
         return float("inf")

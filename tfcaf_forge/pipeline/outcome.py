@@ -34,6 +34,7 @@ class Settings(Plain, frozen=True, kw_only=True):
         profile: trial profile.
         backend, limits, require: the sandbox's backend and profile, and layers without which nothing runs.
         asking: how models are asked; None for a coder that is none.
+        mutants: deliberate faults that are tried on the winner; decides nothing, so a resumed run may have another.
     """
 
     task: str
@@ -49,11 +50,12 @@ class Settings(Plain, frozen=True, kw_only=True):
     limits: str = "default"
     require: tuple[str, ...] = ()
     asking: Asking | None = None
+    mutants: int = 0
 
     @property
     def pinned(self) -> dict[str, Any]:
         """What the run's folder is pinned to."""
-        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name != "asking"}
+        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name not in ("asking", "mutants")}
         asking = {} if self.asking is None else {"asking": to_builtins(self.asking)}
         return {"schema": 1, **fields, **asking}
 
@@ -125,7 +127,14 @@ class Judged:
     same: str = "graph"
 
 
-Event = Calling | Staged | Began | Collecting | Collected | Judged
+@dataclass(frozen=True)
+class Checking:
+    """The winner is known, and something more is recorded of it: `what` in words."""
+
+    what: str
+
+
+Event = Calling | Staged | Began | Collecting | Collected | Judged | Checking
 Notify = Callable[[Event], None]
 
 

@@ -25,21 +25,24 @@ from tfcaf_forge.graph import canonical, codec
 from tfcaf_forge.graph.verify import verify
 from tfcaf_forge.kernels.artifact import read_kernel, save_kernel
 from tfcaf_forge.pipeline.archive import BundleError
-from tfcaf_forge.pipeline.bundle import FACTS, MEASURED, WAIVERS, decoded, reports_of
+from tfcaf_forge.pipeline.bundle import FACTS, LOCK, MEASURED, WAIVERS, decoded, reports_of
 from tfcaf_forge.pipeline.environment import forge_version
 from tfcaf_forge.pipeline.equivalent import equivalence
 from tfcaf_forge.pipeline.export import manifest_of
 from tfcaf_forge.pipeline.facts import Facts
 from tfcaf_forge.pipeline.report import KERNEL, REPLAY, begun
+from tfcaf_forge.records.base import digest_bytes
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.ranking import Ranking, Score
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.records.traced import Isolation, Traced
 from tfcaf_forge.records.verdict import Evidence, Verdict
-from tfcaf_forge.replay.dataset import DatasetInfo, load_dataset
+from tfcaf_forge.replay.dataset import Dataset, DatasetInfo, load_dataset
 from tfcaf_forge.store import Store
 
+_ROUNDED = 1e-6
+"""How far numbers that were rounded to nine digits may be apart."""
 PROOF_S = 20.0
 """Seconds for a proof that was not found at once: this machine may be slower than the one that made the run."""
 
@@ -104,6 +107,9 @@ def records(shelf: Shelf) -> str:
     missing = sorted(set(range(1, max([*proposals, *rejections], default=0) + 1)) - {*proposals, *rejections})
     if missing:
         raise BundleError(f"candidate {missing[0]} is missing, although a later one was recorded")
+    wanted = int(settings.get("rounds", 0)) * int(settings.get("candidates", 0))
+    if shelf.ranking is not None and not settings.get("asking") and len(proposals) != wanted:
+        raise BundleError(f"{len(proposals)} candidates are recorded, and the run's settings ask for {wanted}: some were removed or added")  # fmt: skip
     _ranked(shelf)
     return f"{len({*proposals, *rejections})} candidates, each with one fate; every record is about its own candidate"
 
@@ -154,6 +160,13 @@ def _ranked(shelf: Shelf) -> None:
     won = next((s for s in ranking.scores if s.candidate == ranking.winner), None)
     if (ranking.winner is None) != (not scores) or (won is not None and best is not None and won.score.value < best):
         raise BundleError(f"the ranking's winner, {ranking.winner}, is not the accepted candidate with the best score")
+    base = ranking.baseline
+    for score in ranking.scores:
+        apart = score.score.value - base.score.value - score.gain.value
+        if abs(apart) > _ROUNDED or any(not i.low <= i.value <= i.high for i in (score.score, score.gain)):
+            raise BundleError(f"the score of candidate {score.candidate}, its gain and the baseline do not go together")
+    if ranking.better_than_baseline != (won is not None and won.gain.low > 0):
+        raise BundleError("the ranking says that the winner is better than equal weights, or that it is not, against its own interval")  # fmt: skip
     dataset = shelf.store.read("dataset", DatasetInfo)
     if dataset is None or dataset.digest != ranking.dataset:
         raise BundleError("the ranking was made on another replay dataset than the one recorded")
@@ -241,12 +254,22 @@ def counterexamples(shelf: Shelf) -> str:
     return f"{count} counterexamples were replayed, and each still breaks its property" + (f"; {pooled} speak about many states together" if pooled else "")  # fmt: skip
 
 
-def report(shelf: Shelf) -> str | None:
-    """Every report is what the records give, byte for byte."""
+def report(shelf: Shelf, *, other_release: bool = False) -> str | None:
+    """Every report is what the records give, byte for byte.
+
+    Args:
+        shelf: the bundle.
+        other_release: leave reports that another release wrote unchecked; else they are refused, since whoever edits a
+            report could also edit the release's name.
+    """
     facts = decoded(shelf.files, FACTS, Facts)
     measured = decoded(shelf.files, MEASURED, dict[str, Any])
+    if facts.environment.get("lock") != f"sha256 {digest_bytes(shelf.files[LOCK])}":
+        raise BundleError(f"{LOCK} is not the list of versions that {FACTS} names")
     if facts.forge_version != forge_version():
-        return None
+        if other_release:
+            return None
+        raise BundleError(f"release {facts.forge_version[:20]} wrote the reports, and this is {forge_version()}: verify with that release, or leave them out with --other-release")  # fmt: skip
     made = reports_of(shelf.store, facts, measured, shelf.files.get(WAIVERS, b""))
     for name, body in made.items():
         if shelf.files[name] != body:
@@ -256,7 +279,8 @@ def report(shelf: Shelf) -> str | None:
 
 def trials(shelf: Shelf, replay: Path | None) -> str:
     """All trials again: what was refuted is refuted, and what was tested is not."""
-    states, told = _states(shelf, replay)
+    dataset, told = replayed(shelf, replay)
+    states = None if dataset is None else dataset.episodes.transitions().state
     count = 0
     for number, subject in shelf.subjects().items():
         before = shelf.evidence[number]
@@ -271,14 +295,19 @@ def trials(shelf: Shelf, replay: Path | None) -> str:
     return f"{count:,} trials on {len(shelf.evidence)} candidates, {told}: no verdict changed"
 
 
-def _states(shelf: Shelf, replay: Path | None) -> tuple[Any, str]:
+def replayed(shelf: Shelf, replay: Path | None) -> tuple[Dataset | None, str]:
+    """The run's replay data, from a folder or from the bundle, and a phrase on whether it is there.
+
+    Raises:
+        BundleError: it is other data than the run's.
+    """
     folder = replay or shelf.store.folder / REPLAY
     if not folder.is_dir():
         return None, "without replayed states (give --replay, or bundle them)"
     dataset, ranking = load_dataset(folder, shelf.task), shelf.ranking
     if ranking is not None and dataset.digest != ranking.dataset:
         raise BundleError(f"{folder.name} is another replay dataset than the run's")
-    return dataset.episodes.transitions().state, "replayed states among them"
+    return dataset, "replayed states among them"
 
 
 def _as_before(number: int, before: Verdict | None, after: Verdict) -> None:
@@ -292,5 +321,4 @@ STEPS: Mapping[str, Callable[[Shelf], str | None]] = {
     "kernel": kernel,
     "proofs": proofs,
     "counterexamples": counterexamples,
-    "report": report,
 }

@@ -12,6 +12,9 @@ from tfcaf_forge.errors import ForgeError, StoreError
 from tfcaf_forge.pipeline.export import manifest_of
 from tfcaf_forge.pipeline.facts import Facts, command_of, facts_of, next_command, task_reference
 from tfcaf_forge.proposals.exchange import Answered, Asked
+from tfcaf_forge.records.equivalence import Equivalence
+from tfcaf_forge.records.mutation import MutationScore
+from tfcaf_forge.records.observed import Observed
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.ranking import Ranking
 from tfcaf_forge.records.rejection import Rejection
@@ -116,6 +119,9 @@ def records_with(store: Store, facts: Facts, measured: Mapping[str, Any], waiver
         log=_log(entries),
         calls=_calls(store),
         measured=measured,
+        mutation=None if winner is None else store.read("mutation", MutationScore, winner),
+        equivalence=None if winner is None else store.read("equivalence", Equivalence, winner),
+        observed=None if winner is None else store.read("observed", Observed, winner),
         waivers=parse_waivers(waivers),
         today=date.fromisoformat(facts.made),
     )

@@ -19,7 +19,7 @@ import msgspec
 
 from tfcaf_forge.errors import InputError, MissingExtra
 from tfcaf_forge.pipeline.archive import BundleError
-from tfcaf_forge.pipeline.bundle import INDEX, SIGNATURE, Bundled, opened, with_signature, write
+from tfcaf_forge.pipeline.bundle import INDEX, SIGNATURE, Bundled, check_canonical, opened, with_signature, write
 from tfcaf_forge.pipeline.report import KERNEL
 from tfcaf_forge.records.base import Plain, digest_bytes
 from tfcaf_forge.reports.formats import FORMATS
@@ -121,6 +121,7 @@ def _subjects(files: dict[str, bytes]) -> list[dict[str, Any]]:
 
 def _signed_at(files: dict[str, bytes], payload: bytes) -> str:
     """When it was signed, once the statement is seen to be about these files."""
+    check_canonical(payload, f"{SIGNATURE}: the signed payload")
     try:
         body: dict[str, Any] = msgspec.json.decode(payload, type=dict[str, Any])
         about, kind = body["subject"], (body["_type"], body["predicateType"])
@@ -133,6 +134,7 @@ def _signed_at(files: dict[str, bytes], payload: bytes) -> str:
 
 
 def _envelope(library: _Library, data: bytes) -> Envelope:
+    check_canonical(data, SIGNATURE)
     try:
         return library.Envelope.from_dict(msgspec.json.decode(data, type=dict[str, Any]))
     except Exception as fault:  # the library raises what its parts raise

@@ -13,12 +13,14 @@ from tfcaf_forge.errors import InputError
 from tfcaf_forge.pipeline.asked import resume_command, write_departures, write_model_report
 from tfcaf_forge.pipeline.behaviour import Fingerprints
 from tfcaf_forge.pipeline.candidates import Candidates
+from tfcaf_forge.pipeline.crowned import MUTANTS, Crowned
 from tfcaf_forge.pipeline.export import write_kernel
 from tfcaf_forge.pipeline.judge import Judge
 from tfcaf_forge.pipeline.outcome import (
     Began,
     Brake,
     Calling,
+    Checking,
     Collected,
     Collecting,
     Event,
@@ -47,7 +49,7 @@ from tfcaf_forge.sandbox.sandbox import Sandbox
 from tfcaf_forge.store import Store
 
 __all__ = [
-    "Began", "Brake", "Calling", "Collected", "Collecting", "Event", "Judged", "Notify", "Settings", "Staged", "Synthesis",
+    "Began", "Brake", "Calling", "Checking", "Collected", "Collecting", "Event", "Judged", "Notify", "Settings", "Staged", "Synthesis",
     "synthesize",
 ]  # fmt: skip
 
@@ -71,6 +73,7 @@ def synthesize(
     limits: str = "default",
     require: Sequence[str] = (),
     sandbox: Sandbox | None = None,
+    mutants: int = MUTANTS,
     notify: Notify | None = None,
     brake: Brake | None = None,
 ) -> Synthesis:
@@ -92,6 +95,7 @@ def synthesize(
         backend, limits: the sandbox's backend and profile.
         require: layers of the sandbox without which nothing runs, besides those of the profile; `all` for every one.
         sandbox: one that was opened with these three and is to be used in place of a new one.
+        mutants: deliberate faults that are tried on the winner, to see how many are noticed; 0 for none.
         notify: told what happens as it happens.
         brake: ends the run early, but in order, when it is pulled.
 
@@ -122,6 +126,7 @@ def synthesize(
         limits=limits,
         require=tuple(require),
         asking=None if models is None else models.asking,
+        mutants=mutants,
     )
     folder = out or Path("runs") / default_name(spec, seed, models)
     with Store(folder) as store:
@@ -274,6 +279,11 @@ class _Run:
             path = self._store.folder / KERNEL
             sha256 = write_kernel(self._store, ranking.winner, path)
             kernel = KernelFile(path=str(path), size=path.stat().st_size, sha256=sha256)
+        if not (self._ended.stopped or self._brake.pulled):
+            Crowned(
+                store=self._store, sandbox=sandbox, task=self._task, candidate=ranking.winner,
+                kernel=self._store.folder / KERNEL, dataset=ranker.dataset, mutants=self._settings.mutants,
+            ).record(lambda text: self._notify(Checking(text)))  # fmt: skip
         if self._session is None:
             return self._synthesis(ranking, kernel, write_report(self._store))
         command = resume_command(self._settings.pinned, self._settings.asking, self._store.folder)

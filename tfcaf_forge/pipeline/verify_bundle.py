@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from tfcaf_forge.errors import ForgeError
-from tfcaf_forge.pipeline import recheck, sign
+from tfcaf_forge.pipeline import recheck, recheck_winner, sign
 from tfcaf_forge.pipeline.archive import BundleError
-from tfcaf_forge.pipeline.bundle import JOURNAL, RECORDS, Index, lines_of, opened, unfold
+from tfcaf_forge.pipeline.bundle import JOURNAL, RECORDS, Index, check_canonical, lines_of, opened, unfold
 from tfcaf_forge.pipeline.recheck import Shelf
 from tfcaf_forge.records.base import Plain, digest_bytes
 from tfcaf_forge.records.ranking import Ranking
@@ -61,6 +61,7 @@ class Asked:
         key: public key that must have signed it; None to leave the signature unchecked.
         full: repeat all trials, too.
         replay: the replay dataset's folder, for `full`.
+        other_release: leave reports that another release wrote unchecked, in place of refusing the bundle.
         today: the day that waivers are held against.
     """
 
@@ -68,6 +69,7 @@ class Asked:
     key: Path | None = None
     full: bool = False
     replay: Path | None = None
+    other_release: bool = False
     today: date | None = None
 
 
@@ -119,8 +121,12 @@ def _checks(asked: Asked) -> Iterator[Check]:
             if rules.result == "REFUSED":
                 return
             yield from (_ended(name, lambda step=step: step(shelf)) for name, step in recheck.STEPS.items())
+            yield _ended("report", lambda: recheck.report(shelf, other_release=asked.other_release))
+            yield _ended("winner", lambda: recheck_winner.winner(shelf))
             yield _ended("waivers", lambda: _waivers(shelf, asked.today or datetime.now(UTC).date()))
             yield _ended("trials", lambda: recheck.trials(shelf, asked.replay) if asked.full else None)
+            for name, again in recheck_winner.AGAIN.items():
+                yield _ended(name, lambda again=again: again(shelf, asked.replay) if asked.full else None)
 
 
 def _ended(name: str, step: Callable[[], str | None]) -> Check:
@@ -142,9 +148,13 @@ def _ended(name: str, step: Callable[[], str | None]) -> Check:
 
 _WHY = {
     "signature": "give --key PUBLIC.pem to check who signed it; without that, whoever made the bundle vouches for it",
-    "report": "another release wrote the reports, and this one may word them differently",
+    "report": "another release wrote the reports; do not read them, make them anew",
+    "ranking": "--full repeats it, where the replay data is at hand",
+    "measured": "--full repeats it, where the replay data is at hand",
     "kernel": "the run has no winner, so there is no kernel",
+    "winner": "nothing is recorded of the winner alone: no mutants, no observations, no equivalence",
     "trials": "--full repeats them",
+    "mutants": "--full repeats them, where some are recorded and the replay data is at hand",
 }
 
 
@@ -179,6 +189,7 @@ def _journal(files: dict[str, bytes], index: Index) -> str:
             raise BundleError(f"the {line.kind} of candidate {line.candidate} is missing: {name}")
         if digest_bytes(files[name]) != line.digest:
             raise BundleError(f"the {line.kind} of candidate {line.candidate} was changed: {name} has another SHA-256 than its name")  # fmt: skip
+        check_canonical(files[name], f"the {line.kind} of candidate {line.candidate}")
     return f"a chain of {len(lines)} lines that ends in {last[:16]}…"
 
 

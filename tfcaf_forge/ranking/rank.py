@@ -35,7 +35,8 @@ class Ranker:
     def __init__(self, dataset: Dataset, task: TaskSpec, seed: int, *, contribution: Doubles | None = None) -> None:
         """Prepare the rows and score the baseline."""
         self._bench = Bench.of(dataset, task, seed, contribution=contribution)
-        self._task, self._dataset, self._seed = task, dataset, seed
+        self._task, self._seed = task, seed
+        self.dataset = dataset
         self._measured: dict[str, Measured] = {}
         graph = equal_weights(task.n_agents, task.state_size)
         self._base = self.measured(graph)
@@ -104,9 +105,9 @@ class Ranker:
         return Ranking(
             method=METHOD,
             task=self._task.digest,
-            dataset=self._dataset.digest,
-            episodes=self._dataset.info.episodes,
-            transitions=self._dataset.info.transitions,
+            dataset=self.dataset.digest,
+            episodes=self.dataset.info.episodes,
+            transitions=self.dataset.info.transitions,
             seed=self._seed,
             baseline=self.baseline,
             scores=tuple(order),

@@ -70,6 +70,12 @@ def _model(view: View) -> dict[str, Any]:
 
 
 def _metrics(view: View) -> list[dict[str, Any]]:
+    mutation = view["mutation"]
+    noticed = [{"type": "mutation score", "value": f"{mutation['share']:.4f}"}] if mutation else []
+    return [*_scores(view), *noticed]
+
+
+def _scores(view: View) -> list[dict[str, Any]]:
     if not view["ranking"]:
         return []
     record = view["ranking"]["record"]

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from tfcaf_forge.records.equivalence import Equivalence
 from tfcaf_forge.records.manifest import Manifest
+from tfcaf_forge.records.mutation import MutationScore
+from tfcaf_forge.records.observed import Observed
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.ranking import Ranking
 from tfcaf_forge.records.rejection import Rejection
@@ -83,6 +86,7 @@ class RunRecords:
         log: the journal, in the order of writing.
         calls: what models were asked and answered.
         measured: what the winner does on replayed states, as `pipeline.measured` and `pipeline.equivalent` give it.
+        mutation, equivalence, observed: of the winner; None where it was not recorded.
         waivers: waivers and sign-offs.
         today: the day that waivers are held against.
     """
@@ -113,6 +117,9 @@ class RunRecords:
     log: Sequence[LogLine] = ()
     calls: Sequence[Call] = ()
     measured: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    mutation: MutationScore | None = None
+    equivalence: Equivalence | None = None
+    observed: Observed | None = None
     waivers: Waivers = field(default_factory=Waivers)
     today: date | None = None
 

@@ -33,6 +33,7 @@ def to_markdown(view: View) -> bytes:
         (v["property"] + ("" if v["required"] else " (advisory)"), v["text"], v["waiver"] or v["detail"]) for v in verdict["properties"]
     ]  # fmt: skip
     lines += _section(f"Verdicts, over {_safe(task['domain'])}", _table(("property", "verdict", "basis"), rows))
+    lines += _section("How far the verdicts can be trusted", _adequacy(view))
     ranking = view["ranking"]
     if ranking:
         scores = [(r["label"], r["score"], r["interval"], r["gain"]) for r in ranking["rows"]]
@@ -52,6 +53,17 @@ def _kernel(view: View) -> list[str]:
     if kernel is None:
         return [*about, "- no kernel was written"]
     return [*about, f"- file: {_safe(kernel['path'])}, {kernel['size_text']}", f"- sha256: {_safe(kernel['sha256'])}"]
+
+
+def _adequacy(view: View) -> list[str]:
+    """Mutants, equivalence and the cases on record, a line each."""
+    mutation, same, seen = view["mutation"], view["equivalence"], view["observations"]
+    legs = [f"{leg['one']} and {leg['other']} {'agree' if leg['agree'] else 'do not agree'}" for leg in (same or {"legs": ()})["legs"]]  # fmt: skip
+    return [
+        f"- mutants: {_safe(mutation['text']) if mutation else 'not recorded'}",
+        f"- equivalence: {', '.join(legs) + ' on ' + _safe(same['inputs']) if legs else 'not recorded'}",
+        f"- cases on record: {seen['cases']:,} in {_safe(seen['file'])}" if seen else "- cases on record: none",
+    ]
 
 
 def _isolation(view: View) -> str:

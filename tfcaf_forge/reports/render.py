@@ -7,10 +7,12 @@ markup is escaped, invisible characters are named, and nothing is longer than a 
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from tfcaf_forge.reports import text, words
 from tfcaf_forge.reports.view import View
@@ -19,6 +21,7 @@ LINE_LIMIT = 500
 """Characters of a source line that are shown."""
 TEXT_LIMIT = 8_000
 """Characters of any other text that are shown."""
+_DIGEST = re.compile(r"(sha256 )?[0-9a-f]{64}")
 _LINE_OVERHEAD = 40
 """Characters of markup that a line costs, about."""
 
@@ -83,6 +86,8 @@ def _filters() -> dict[str, Any]:
         "lines": _lines,
         "paragraphs": _paragraphs,
         "flat": _flat,
+        "is_digest": _is_digest,
+        "code": _code,
         "sentence": _sentence,
     }
 
@@ -96,6 +101,17 @@ def _paragraphs(content: str) -> list[str]:
     """Text that was wrapped by hand, as paragraphs that wrap by themselves."""
     parts = "\n".join(text.source_lines(text.clip(content, TEXT_LIMIT))).split("\n\n")
     return [" ".join(part.split()) for part in parts if part.strip()]
+
+
+def _is_digest(value: object) -> bool:
+    """Whether a value is a SHA-256, by itself or named so."""
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
+def _code(content: str) -> Markup:
+    """Our own sentence with what stands between backticks as code; everything is escaped and made visible first."""
+    parts = text.visible(text.clip(content, TEXT_LIMIT)).split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def _sentence(content: str) -> str:
@@ -114,7 +130,7 @@ def _flat(value: Any) -> str:  # noqa: ANN401 - JSON is dynamically typed
     if isinstance(value, dict):
         return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
     if isinstance(value, list):
-        return ", ".join(map(_flat, value))
+        return ", ".join(map(_flat, value)) or words.NONE
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "-"}[value]
     if isinstance(value, int):

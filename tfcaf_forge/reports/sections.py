@@ -7,7 +7,7 @@ from typing import Any
 from tfcaf_forge.records.base import digest_of, to_builtins
 from tfcaf_forge.records.ranking import Ranking, Score
 from tfcaf_forge.records.task_spec import TaskSpec
-from tfcaf_forge.reports import audit, chart, words
+from tfcaf_forge.reports import adequacy, audit, chart, words
 from tfcaf_forge.reports.candidates import verdict_data
 from tfcaf_forge.reports.facts import RunRecords
 
@@ -105,7 +105,13 @@ def discrepancies(records: RunRecords) -> list[str]:
             found.append("the kernel holds another graph than the winner's")
         if manifest.task_digest != records.task.digest:
             found.append("the kernel was made for another task")
-    return found + _log_faults(records) + _measured_faults(records) + audit.waiver_faults(records)
+    return (
+        found
+        + _log_faults(records)
+        + _measured_faults(records)
+        + adequacy.faults(records)
+        + audit.waiver_faults(records)
+    )
 
 
 def _log_faults(records: RunRecords) -> list[str]:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfcaf_forge.records.base import to_builtins
-from tfcaf_forge.reports import audit, candidates, sections
+from tfcaf_forge.reports import adequacy, audit, candidates, sections
 from tfcaf_forge.reports.facts import KernelFile, RunRecords
 
 __all__ = ["KIND", "SCHEMA", "KernelFile", "RunRecords", "View", "plain", "view"]
 
 View = dict[str, Any]
-SCHEMA = 2
+SCHEMA = 3
 KIND = "tfcaf-forge run report"
 
 
@@ -45,6 +45,9 @@ def view(records: RunRecords) -> View:
         "graph": records.graph_text,
         "operations": audit.operations(records),
         "measured": audit.measured(records),
+        "mutation": adequacy.mutation(records),
+        "equivalence": adequacy.equivalence(records),
+        "observations": adequacy.observations(records),
         "ranking": sections.ranking(records.ranking),
         "dataset": dict(records.dataset),
         "isolation": None if records.isolation is None else to_builtins(records.isolation),

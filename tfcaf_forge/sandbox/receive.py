@@ -90,6 +90,15 @@ def receive(
     return _check(traced, contract, probes)
 
 
+def answers(body: bytes, contract: Contract) -> list[tuple[FloatArray, FloatArray]]:
+    """What the guest says that the candidate itself computed, ([B, 1], [B, N]) a probe.
+
+    Only for bytes from which `receive` has taken a graph; it has held these numbers against the graph's own.
+    """
+    traced = msgspec.convert(decode(body), _Traced)
+    return [(unpack(claim.q_tot, 1), unpack(claim.credit, contract.n_agents)) for claim in traced.eager]
+
+
 def _malformed(text: str) -> Rejection:
     """What is wrong with the bytes; the text may quote them."""
     return Rejection(

@@ -17,7 +17,7 @@ from tfcaf_forge.records.traced import Isolation, Traced
 from tfcaf_forge.sandbox.docker import DockerWorker, gvisor
 from tfcaf_forge.sandbox.local import LocalWorker
 from tfcaf_forge.sandbox.profile import Profile, load_profile
-from tfcaf_forge.sandbox.receive import LOST, Contract, receive
+from tfcaf_forge.sandbox.receive import LOST, Contract, answers, receive
 from tfcaf_forge.sandbox.wire import FloatArray, op_table, probe
 from tfcaf_forge.sandbox.worker import SHAKING, Worker, WorkerLost
 
@@ -26,6 +26,7 @@ _TRIES = 2
 """A candidate under which the warm process ends, or that dies of a signal, is tried once more in a new one."""
 
 Probes = Sequence[tuple[FloatArray, FloatArray]]
+Answers = Sequence[tuple[FloatArray, FloatArray]]
 
 
 BACKENDS: dict[str, Callable[[Profile], Worker]] = {"local": LocalWorker, "docker": DockerWorker, "gvisor": gvisor}
@@ -74,16 +75,24 @@ class Sandbox:
         Raises:
             SandboxError: the sandbox cannot be started, or the request is too large for it.
         """
+        return self.run(proposal, contract, probes)[0]
+
+    def run(self, proposal: Proposal, contract: Contract, probes: Probes) -> tuple[Traced | Rejection, Answers]:
+        """The same, with what the sandbox says that the proposal itself computed on each probe; arguments as in `trace`.
+
+        Returns:
+            The graph or why there is none, and ([B, 1], [B, N]) a probe: Q_tot and credit; nothing of a rejection.
+        """
         if len(proposal.source.encode("utf-8", "replace")) > MAX_SOURCE:
             text = f"the source is larger than {MAX_SOURCE} bytes; a credit function needs far less"
-            return Rejection(stage="screen", code="too-large", message=text)
+            return Rejection(stage="screen", code="too-large", message=text), []
         begin = time.perf_counter()
         body, fate = self._ask(proposal, contract, probes)
         seconds = round(time.perf_counter() - begin, 6)
         outcome = receive(body, fate, contract, probes)
         if isinstance(outcome, Rejection):
-            return outcome
-        return Traced(
+            return outcome, []
+        traced = Traced(
             candidate=proposal.id,
             proposal=proposal.digest,
             graph=outcome,
@@ -91,6 +100,7 @@ class Sandbox:
             isolation=self._isolation,
             seconds=seconds,
         )
+        return traced, answers(body, contract)
 
     def close(self) -> None:
         """End the worker."""
