@@ -309,7 +309,7 @@ def main() -> None:
     )
     parser.add_argument("--times", type=int, default=30, help="for --parts")
     asked = parser.parse_args()
-    if asked.epymarl or not asked.parts:
+    if asked.epymarl or not (asked.parts or asked.jaxmarl):
         side_by_side(asked)
     if asked.parts:
         where_the_time_goes(asked)

@@ -60,14 +60,14 @@ def svg(panels: Sequence[Panel], *, y_label: str = "greedy return", note: str = 
     ends = _ends(min(min(line.low) for line in lines), max(max(line.high) for line in lines))
     labels = list(dict.fromkeys(line.label for line in lines))
     rows = len(labels) + bool(note)
-    width, height = WIDTH * len(panels), HEIGHT + 20 * rows + 8
+    width, height = WIDTH * len(panels), HEIGHT + 20 * rows + 12
     body = [_panel(panel, k * WIDTH, ends, labels, y_label) for k, panel in enumerate(panels)]
     for k, label in enumerate(labels):
-        y = HEIGHT + 20 * k + 6
+        y = HEIGHT + 20 * k + 14
         body.append(f'<path d="M{LEFT} {y}h34" {_stroke(k)}/>')
         body.append(f'<text x="{LEFT + 44}" y="{y + 4}">{escape(label)}</text>')
     if note:
-        body.append(f'<text class="quiet" x="{LEFT}" y="{HEIGHT + 20 * len(labels) + 10}">{escape(note)}</text>')
+        body.append(f'<text class="quiet" x="{LEFT}" y="{HEIGHT + 20 * len(labels) + 18}">{escape(note)}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
         "<style>text{font:12px system-ui,sans-serif;fill:#222}.quiet{fill:#555;font-size:11px}.title{font-weight:600}"

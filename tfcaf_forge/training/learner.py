@@ -226,8 +226,9 @@ class Learner:
             self.target.follow(self.online, 1.0)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs to go on exactly."""
+        """All that `load_state_dict` needs to go on exactly, and the network by its parameters' names for other readers."""
         return {
+            "network": {name: value.cpu().clone() for name, value in self.network.state_dict().items()},
             "online": self.online.vector.detach().cpu().clone(),
             "target": self.target.vector.detach().cpu().clone(),
             "optimiser": self.optimiser.state_dict(),
