@@ -1,8 +1,10 @@
 """Runs in processes of their own: real processes, one of which is really killed."""
 
 import multiprocessing
+from dataclasses import replace
 
 import pytest
+import torch
 
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.pipeline.compare import plan_runs
@@ -42,3 +44,20 @@ def test_a_killed_worker_is_named_the_others_finish_and_the_same_call_goes_on(tm
     assert load_checkpoint(work[0].out)["counters"][0] >= 1200
     results = train_many(work, jobs=2)
     assert [(r.seed, r.status) for r in results] == [(0, "finished"), (1, "finished")]
+
+
+@pytest.mark.slow
+def test_a_termination_saves_and_the_resumed_run_equals_the_uninterrupted_one(tmp_path):
+    told: list[int] = []
+    (job,) = plan_runs("matrix-climbing", ["qmix"], [3], tmp_path / "cut", steps=10**6, config=CONFIG)
+    (stopped,) = train_many(
+        [job], jobs=1, progress=lambda job, now: told.append(now.steps), should_stop=lambda: bool(told)
+    )
+    assert stopped.status == "stopped"
+    end = stopped.steps + 80
+    assert train_many([replace(job, steps=end)], jobs=1)[0].steps == end
+    (whole,) = plan_runs("matrix-climbing", ["qmix"], [3], tmp_path / "whole", steps=end, config=CONFIG)
+    train_many([whole], jobs=1)
+    one, two = (load_checkpoint(folder)["learner"] for folder in (job.out, whole.out))
+    assert torch.equal(one["online"], two["online"])
+    assert torch.equal(one["target"], two["target"])
