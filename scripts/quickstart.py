@@ -35,7 +35,7 @@ def main() -> int:
         )
         return 2
     python = create(options.venv)
-    install(python, "lbf,mpe,rware,dev,docker,llm,sign" if options.job == "test" else "lbf")
+    install(python, "lbf,mpe,rware,onnx,jax,docs,dev,docker,llm,sign" if options.job == "test" else "lbf")
     if options.job == "install":
         return 0
     return start(python, options.job, rest)

@@ -100,10 +100,6 @@ def _filled(value: str | None = None) -> Emitter:
     return emit
 
 
-def _like(value: str | None = None) -> Emitter:
-    return lambda site: _filled(value)(site)
-
-
 def _made(function: str, *names: str) -> Emitter:
     def emit(site: Site) -> str:
         parts = [site.plain(name) for name in names if site.has(name)]
@@ -174,7 +170,7 @@ _OWN: dict[str, Emitter] = {
     "hardtanh": _call("F.hardtanh", "self", "min_val", "max_val"),
     "gelu": _call("F.gelu", "self"),
     "silu": _call("F.silu", "self"),
-    "clamp_min": _call("torch.clamp", "self", "min").__call__,
+    "clamp_min": _call("torch.clamp", "self", "min"),
     "clamp_max": lambda site: f"torch.clamp({_self(site)}, max={site.plain('max')})",
     "remainder.Scalar": _named("remainder.Scalar"),
     "where.self": lambda site: f"torch.where({site.plain('condition')}, {_self(site)}, {site.plain('other')})",
