@@ -62,20 +62,20 @@ def compare(
         should_stop=Stop().asked,
     )
     show.end()
-    stopped = (
-        sum(result.status == "stopped" for result in results)
-        + len(work)
-        - sum(r.folder in {str(j.out) for j in work} for r in results)
-    )
+    if comparison is None:
+        done = sum(result.status == "finished" for result in results if result.folder in {str(job.out) for job in work})
+        stdout().print(
+            f"stopped  {done} of {len(work)} runs are finished, the others saved; repeat the same command to go on"
+        )
+        raise typer.Exit(REFUSED)
     written = stage.write_comparison(comparison, results, out)
     if as_json:
         print_json(comparison)
     else:
-        _print(comparison, written, stopped)
-    raise typer.Exit(REFUSED if stopped else 0)
+        _print(comparison, written)
 
 
-def _print(comparison: Comparison, written: list[Path], stopped: int) -> None:
+def _print(comparison: Comparison, written: list[Path]) -> None:
     console = stdout()
     print_facts(
         console,
@@ -100,8 +100,6 @@ def _print(comparison: Comparison, written: list[Path], stopped: int) -> None:
     facts = {"written": ", ".join(str(path) for path in written)}
     if any(len(row.seeds) < 5 for row in comparison.rows):
         facts["note"] = "intervals over fewer than five seeds say little"
-    if stopped:
-        facts["stopped"] = f"{stopped} runs are not finished; repeat the same command to go on"
     print_facts(console, facts)
 
 

@@ -78,13 +78,16 @@ def compare(
     jobs: int = 1,
     progress: Callable[[Job, TrainProgress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-) -> tuple[Comparison, list[TrainingResult]]:
+) -> tuple[Comparison | None, list[TrainingResult]]:
     """Compare results, after training what is to be trained.
 
     Args:
         results: of runs that stand already.
         runs: to be trained first, or continued (`plan_runs`).
         jobs, progress, should_stop: as in `seeds.train_many`.
+
+    Returns:
+        The comparison and all results; no comparison if the training was stopped before its end.
 
     Raises:
         InputError: there is nothing to compare, or the runs do not match.
@@ -94,7 +97,8 @@ def compare(
 
     made = train_many(runs, jobs=jobs, progress=progress, should_stop=should_stop) if runs else []
     everything = [*(results or ()), *made]
-    return compare_runs(everything), everything
+    finished = sum(result.status == "finished" for result in made)
+    return None if finished < len(runs) else compare_runs(everything), everything
 
 
 def write_comparison(comparison: Comparison, results: Sequence[TrainingResult], out: Path) -> list[Path]:
