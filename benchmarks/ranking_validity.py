@@ -48,8 +48,8 @@ def make_truth(names: list[str], seeds: int) -> None:
             training.train_all(task_of(name), known, [seed], DATA / f"runs-{name}.jsonl")
 
 
-def make_figures(names: list[str]) -> None:
-    for episodes, repeats in SIZES.items():
+def make_figures(names: list[str], full: bool) -> None:
+    for episodes, repeats in ({FULL: 1} if full else SIZES).items():
         for name in names:
             known = functions.read(DATA / f"functions-{name}.json")
             for repeat in range(repeats):
@@ -119,6 +119,7 @@ def main() -> None:
     parser.add_argument("tasks", nargs="*", default=list(TASKS))
     parser.add_argument("--offline", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--full", action="store_true", help="figures: of the largest datasets only")
     parser.add_argument("--write-rule", action="store_true", help="put the fitted rule into the package")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -128,7 +129,7 @@ def main() -> None:
     elif asked.what == "train":
         make_truth(asked.tasks, asked.seeds)
     elif asked.what == "figures":
-        make_figures(asked.tasks)
+        make_figures(asked.tasks, asked.full)
     else:
         show(asked.tasks, asked.write_rule)
 

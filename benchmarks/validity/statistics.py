@@ -36,7 +36,7 @@ def validity(score: Doubles, runs: Doubles, seed: int = 0, draws: int = 400) -> 
         regret += (truth.max() - truth[order[0]]) / spread / draws
         again = runs[:, rng.integers(0, runs.shape[1], runs.shape[1])].mean(axis=1)
         hits += (again.argmax() in order[:3]) / draws
-    return Validity(spearman(score, truth), regret, hits)
+    return Validity(spearman(score, truth), float(regret), float(hits))
 
 
 def spearman(a: Doubles, b: Doubles) -> float:
@@ -67,6 +67,15 @@ def stepped_up(reliable: float, seeds: int) -> float:
 
 
 def fit(figures: Doubles, truth: Doubles, penalty: float) -> Doubles:
-    """Ridge weights [F] of the standardised truth on scaled figures [K, F]; equal weights stand at 0, so no constant."""
-    gram = figures.T @ figures
-    return np.linalg.solve(gram + penalty * len(figures) * np.eye(len(gram)), figures.T @ truth)
+    """Ridge weights [F], none below 0, of the standardised truth on figures [K, F] that are turned so that more is better.
+
+    Equal weights stand at 0, so there is no constant. The signs are known beforehand (more starvation is never better), and knowing them
+    keeps a rule from learning the accidents of one task.
+    """
+    gram = figures.T @ figures + penalty * len(figures) * np.eye(figures.shape[1])
+    moment = figures.T @ truth
+    weights = np.zeros(figures.shape[1])
+    for _ in range(1000):  # coordinate descent
+        for j in range(len(weights)):
+            weights[j] = max(0.0, (moment[j] - gram[j] @ weights + gram[j, j] * weights[j]) / gram[j, j])
+    return weights

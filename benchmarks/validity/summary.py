@@ -14,14 +14,14 @@ from validity import statistics
 from validity.training import area, read_runs
 
 Doubles = statistics.Doubles
-FIGURES = ("advantage", "returns", "value", "td", "contribution", "starved", "uneven", "sensitivity", "weak")
-"""What the rule may use."""
+FIGURES = {"advantage": 1.0, "returns": 1.0, "contribution": 1.0, "starved": -1.0, "weak": -1.0}
+"""What the rule may use, and which way is better."""
 SHOWN = (
     "returns", "value", "td", "advantage", "contribution", "starved", "uneven", "gini", "sensitivity", "weak",
     "fitted td", "fitted value", "fitted advantage",
 )  # fmt: skip
 LOWER_IS_BETTER = ("starved", "uneven", "gini", "weak", "code length", "graph size")
-PENALTY = 0.1
+PENALTY = 0.3
 CLIP = 3.0
 
 
@@ -71,7 +71,9 @@ def scales(cases: Sequence[Case]) -> dict[str, float]:
 def design(case: Case, scale: dict[str, float]) -> Doubles:
     """[K, F]; a figure that a task cannot have is 0."""
     zero = np.zeros(len(case.names))
-    return np.stack([np.clip(case.figures.get(n, zero) / scale[n], -CLIP, CLIP) for n in FIGURES], axis=1)
+    return np.stack(
+        [sign * np.clip(case.figures.get(n, zero) / scale[n], -CLIP, CLIP) for n, sign in FIGURES.items()], axis=1
+    )
 
 
 def weights(cases: Sequence[Case], scale: dict[str, float]) -> Doubles:
@@ -99,12 +101,17 @@ def table(case: Case, others: Sequence[Case]) -> dict[str, dict[str, float]]:
 def rule_of(cases: Sequence[Case], source: str) -> dict[str, Any]:
     """`ranking/rule.json`: weights from all tasks, and from all but each; the scales are common."""
     scale = scales(cases)
-    without = {c.task: [round(float(w), 6) for w in weights([o for o in cases if o is not c], scale)] for c in cases}
+    signs = list(FIGURES.values())
+
+    def signed(known: Sequence[Case]) -> list[float]:
+        return [round(sign * float(w), 6) for sign, w in zip(signs, weights(known, scale), strict=True)]
+
+    without = {c.task: signed([o for o in cases if o is not c]) for c in cases}
     return {
         "schema": 1,
         "figures": list(FIGURES),
         "scales": [round(scale[name], 6) for name in FIGURES],
-        "weights": [round(float(w), 6) for w in weights(cases, scale)],
+        "weights": signed(cases),
         "without": without,
         "fitted_on": [c.task for c in cases],
         "source": source,

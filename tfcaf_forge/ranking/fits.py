@@ -79,9 +79,9 @@ def evaluation(
     parts = []
     for held in range(FOLDS):
         rows = used & (fold == held)
-        now = x[rows].astype(np.float64)
-        later = now - weight[rows, None] * x[ahead[rows]]
-        parts.append((now.T @ later, now.T @ aim[rows], float(np.einsum("ij,ij->", now, now))))
+        now = x[rows]
+        later = now - weight[rows, None].astype(np.float32) * x[ahead[rows]]
+        parts.append((_product(now, later), _product(now, aim[rows]), float(np.einsum("ij,ij->", now, now))))
     width = x.shape[1]
     for held in range(FOLDS):
         others = [part for k, part in enumerate(parts) if k != held]
@@ -89,8 +89,8 @@ def evaluation(
         penalty = RIDGE * sum(part[2] for part in others) / width
         w = np.linalg.solve(matrix + penalty * np.eye(width), np.sum([part[1] for part in others], axis=0))
         rows = fold == held
-        value = x[rows] @ w
-        future = x[ahead[rows]] @ w
+        value = x[rows] @ w.astype(np.float32)
+        future = x[ahead[rows]] @ w.astype(np.float32)
         td[rows] = np.where(used[rows], aim[rows] + weight[rows] * future - value, 0.0)
         td_base[rows] = np.where(used[rows], reward[rows] - reward[~rows].mean(), 0.0)
         returns[rows] = target[rows] - bias[rows] - value
@@ -105,15 +105,16 @@ def ridge_errors(x: Floats, aim: Doubles, against: Doubles, episode: Ints) -> Er
     """Out-of-fold errors of a ridge regression of `aim` on x, next to those of the mean of `against` in training."""
     fold = episode % FOLDS
     error, spread = np.zeros_like(aim), np.zeros_like(aim)
-    parts = [(x[fold == k].astype(np.float64), aim[fold == k]) for k in range(FOLDS)]
-    grams = [(part.T @ part, part.T @ goal) for part, goal in parts]
+    parts = [(x[fold == k], aim[fold == k]) for k in range(FOLDS)]
+    grams = [(_product(part, part), _product(part, goal)) for part, goal in parts]
     width = x.shape[1]
     for held in range(FOLDS):
         gram = np.sum([g for k, (g, _) in enumerate(grams) if k != held], axis=0)
         moment = np.sum([m for k, (_, m) in enumerate(grams) if k != held], axis=0)
         penalty = RIDGE * float(np.trace(gram)) / width or 1.0
         rows = fold == held
-        error[rows] = aim[rows] - x[rows] @ np.linalg.solve(gram + penalty * np.eye(width), moment)
+        w = np.linalg.solve(gram + penalty * np.eye(width), moment)
+        error[rows] = aim[rows] - x[rows] @ w.astype(np.float32)
         spread[rows] = against[rows] - against[~rows].mean()
     count = int(episode.max()) + 1
     return Errors(_by_episode(error, episode, count), _by_episode(spread, episode, count))
@@ -148,6 +149,11 @@ def advantages(
         if after[row] >= 0:
             made[row] += gamma * LAMBDA * made[after[row]]
     return made
+
+
+def _product(left: Floats, right: Floats | Doubles) -> Doubles:
+    """leftᵀ right, multiplied in single precision: the ridge is a hundred thousand times its rounding."""
+    return (left.T @ right.astype(np.float32)).astype(np.float64)
 
 
 def _by_episode(error: Doubles, episode: Ints, count: int) -> Doubles:

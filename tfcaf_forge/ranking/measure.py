@@ -144,8 +144,8 @@ def fitted_mixing(graph: OpGraph, bench: Bench) -> Mixing:
 def _fitted_locals(mixing: Mixing, bench: Bench) -> Floats:
     """Local Q-values of a ridge regression of all returns under this mixing, [M, N]."""
     scale = float(np.sqrt(np.mean(mixing.credit.astype(np.float64) ** 2))) or 1.0
-    x = design(mixing, bench.phi).astype(np.float64)
-    gram = x.T @ x
+    x = design(mixing, bench.phi)
+    gram = (x.T @ x).astype(np.float64)
     penalty = RIDGE * float(np.trace(gram)) / len(gram) * FOLDS / (FOLDS - 1)
-    w = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ (bench.target - mixing.bias))
+    w = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ (bench.target - mixing.bias).astype(np.float32))
     return (bench.phi @ (w[:-1] / scale).astype(np.float32)).astype(np.float32)
