@@ -178,10 +178,10 @@ def disagreements(seed: int, count: int, dialect: Dialect, op: str | None = None
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_code_of_random_graphs_computes_what_they_do(dialect: Dialect) -> None:
-    compared, rows, faults = disagreements(0, 12 if dialect == "jax" else 50, dialect)
+    compared, rows, faults = disagreements(0, 8 if dialect == "jax" else 25, dialect)
     assert not faults, faults[0]
-    assert compared > 5
-    assert rows > 200
+    assert compared > 3
+    assert rows > 100
 
 
 def test_a_name_cannot_leave_its_comment() -> None:
