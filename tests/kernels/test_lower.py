@@ -76,7 +76,31 @@ REWRITES = {
             column(4),
             Node("select_scatter", (Ref(4), Ref(5), 1, 1)),
         ),
-        ["select.int", "select.int", "stack"],
+        ["const", "index_select"],
+    ),
+    "what was written is read where it came from": (
+        weighted(
+            Node("ones", ((B, 2), None)),
+            Node("exp", (S,)),
+            Node("select.int", (Ref(3), 1, 2)),
+            Node("select.int", (Ref(2), 1, 0)),
+            Node("add.Tensor", (Ref(4), Ref(5), 1)),
+            Node("select_scatter", (Ref(2), Ref(6), 1, 0)),
+            Node("select.int", (Ref(7), 1, 0)),
+            Node("unsqueeze", (Ref(8), 1)),
+        ),
+        ["exp", "select.int", "full", "add.Tensor", "unsqueeze"],
+    ),
+    "a place of a stack written anew is another stack": (
+        weighted(
+            Node("exp", (S,)),
+            Node("select.int", (Ref(2), 1, 0)),
+            Node("sum.dim_IntList", (Ref(2), (1,), False, None)),
+            Node("stack", ((Ref(3), Ref(4)), 1)),
+            Node("sigmoid", (Ref(4),)),
+            Node("select_scatter", (Ref(5), Ref(6), 1, -2)),
+        ),
+        ["exp", "sum.dim_IntList", "sigmoid", "stack"],
     ),
     "a view of a view is one": (
         weighted(
@@ -124,6 +148,78 @@ def test_a_rewrite_shortens_the_graph_and_keeps_every_value(name):
     assert [node.op for node in lowered.nodes] == [*expected, "mul.Tensor", "sum.dim_IntList"]
     rng = np.random.default_rng(0)
     assert_same(graph, rng.normal(size=(7, 2)).astype(np.float32), rng.normal(size=(7, 6)).astype(np.float32))
+
+
+def columns(count: int) -> list[Node]:
+    return [column(k) for k in range(count)]
+
+
+PACKED = {
+    "equal operations on columns become one": (
+        weighted(
+            *columns(6),
+            *(Node("sub.Tensor", (Ref(2 + k), Ref(5 + k), 1)) for k in range(3)),
+            *(Node("abs", (Ref(8 + k),)) for k in range(3)),
+            Node("stack", ((Ref(11), Ref(12), Ref(13)), 1)),
+            Node("mean.dim", (Ref(14), (1,), True, None)),
+        ),
+        {"sub.Tensor": 1, "abs": 1, "select.int": 0, "stack": 0},
+    ),
+    "an operand that all share is spread": (
+        weighted(
+            *columns(4),
+            *(Node("mul.Tensor", (Ref(2 + k), Ref(5))) for k in range(3)),
+            Node("stack", ((Ref(8), Ref(6), Ref(7)), 1)),
+            Node("amax", (Ref(9), (1,), True)),
+        ),
+        {"mul.Tensor": 1, "stack": 0},
+    ),
+    "other numbers are other operations": (
+        weighted(
+            *columns(3),
+            *(Node("mul.Tensor", (Ref(2 + k), float(k))) for k in range(3)),
+            Node("stack", ((Ref(5), Ref(6), Ref(7)), 1)),
+            Node("amax", (Ref(8), (1,), True)),
+        ),
+        {"mul.Tensor": 3},
+    ),
+    "what rounds otherwise elsewhere in memory stays": (
+        weighted(
+            *columns(3),
+            *(Node("exp", (Ref(2 + k),)) for k in range(3)),
+            Node("stack", ((Ref(5), Ref(6), Ref(7)), 1)),
+            Node("amax", (Ref(8), (1,), True)),
+        ),
+        {"exp": 3},
+    ),
+    "what depends on local_q stays": (
+        OpGraph(
+            2,
+            6,
+            (
+                *(Node("select.int", (Q, 1, k)) for k in (0, 1)),
+                column(0),
+                *(Node("mul.Tensor", (Ref(2 + k), Ref(4))) for k in (0, 1)),
+                Node("add.Tensor", (Ref(5), Ref(6), 1)),
+                Node("unsqueeze", (Ref(7), 1)),
+            ),
+            Ref(8),
+        ),
+        {"mul.Tensor": 2},
+    ),
+}  # counted are the operations that do not read local_q itself
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_equal_operations_are_computed_side_by_side(name):
+    graph, expected = PACKED[name]
+    lowered = lower(graph)
+    verify(lowered)
+    own = [node.op for node in lowered.nodes if Q not in node.refs()]
+    assert {op: own.count(op) for op in expected} == expected
+    rng = np.random.default_rng(0)
+    for rows in (1, 3, 70):
+        assert_same(graph, rng.normal(size=(rows, 2)).astype(np.float32), rng.normal(size=(rows, 6)).astype(np.float32))
 
 
 def test_lowering_twice_changes_nothing_more():

@@ -160,7 +160,7 @@ def _single(node: Node) -> bool:
 class _Slot(NamedTuple):
     """An argument that is read from a slot when the call is made."""
 
-    index: int
+    number: int
 
 
 class _Rows(NamedTuple):
@@ -222,7 +222,7 @@ def _shaped(call: Callable[..., Any], placed: list[Any], named: dict[str, Any]) 
 
 
 def _common(call: Callable[..., Any], late: list[bool], placed: list[Any]) -> Call | None:
-    parts = [part.index if isinstance(part, _Slot) else part for part in placed]
+    parts = [part.number if isinstance(part, _Slot) else part for part in placed]
     if late == [True]:
         (a,) = parts
         return lambda v: call(v[a])
@@ -263,13 +263,17 @@ def _is_late(part: Any) -> bool:  # noqa: ANN401
 def _filled(part: Any) -> Call:  # noqa: ANN401
     """An argument as a function of the slots."""
     if isinstance(part, _Slot):
-        return lambda v: v[part.index]
+        return lambda v: v[part.number]
     if isinstance(part, _Rows):
         return lambda v: v[_ROWS] * part.factor
-    if isinstance(part, list) and _is_late(part):
-        if all(isinstance(item, _Slot) for item in part):
-            slots = [item.index for item in part]
-            return lambda v: [v[k] for k in slots]
-        items = [_filled(item) for item in part]
-        return lambda v: [item(v) for item in items]
+    if _is_late(part):
+        return _listed(part)
     return lambda v: part
+
+
+def _listed(part: list[Any]) -> Call:
+    if all(isinstance(item, _Slot) for item in part):
+        slots = [item.number for item in part]
+        return lambda v: [v[k] for k in slots]
+    items = [_filled(item) for item in part]
+    return lambda v: [item(v) for item in items]

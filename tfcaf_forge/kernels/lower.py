@@ -9,10 +9,14 @@ rounding.
     unsqueeze(select(x, d, i), d)      slice(x, d, i, i+1)
     select or slice of a slice         one of them
     select_scatter over all places     stack
+    select of what was written there   what was written
     view of a view, of an unsqueeze    view
     pointwise(expand(x), y)            pointwise(x, y), where y gives the shape
     pointwise(full(B, …), y)           pointwise(a constant of one element, y), likewise
     x[:, constants]                    index_select
+    stack of columns of one value      index_select
+
+and many equal operations become one wide one (`pack`).
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from tfcaf_forge.graph import interpret
 from tfcaf_forge.graph.canonical import canonical
 from tfcaf_forge.graph.opgraph import FIRST_NODE, Arg, BatchDim, Data, Node, OpGraph, Ref, Type, is_batch
 from tfcaf_forge.graph.ops import TABLE
+from tfcaf_forge.kernels.pack import pack
 
 Types = tuple[tuple[Type, ...], ...]
 
@@ -49,15 +54,18 @@ def lower(graph: OpGraph) -> OpGraph:
     Args:
         graph: a verified graph.
     """
-    types = interpret.infer(graph)
-    graph, types = canonical(graph, types)
+    graph, types = canonical(graph, interpret.infer(graph))
     for _ in range(_MOST_ROUNDS):
-        made = _Rewriter(graph, types).run()
-        again, kinds = canonical(made, interpret.infer(made))
-        if again == graph:
+        before = graph
+        graph, types = _canonical(_Rewriter(graph, types).run())
+        graph, types = _canonical(pack(graph, types))
+        if graph == before:
             break
-        graph, types = again, kinds
     return graph
+
+
+def _canonical(graph: OpGraph) -> tuple[OpGraph, Types]:
+    return canonical(graph, interpret.infer(graph))
 
 
 class _Rewriter:
@@ -167,6 +175,53 @@ def _of_slice(graph: _Rewriter, node: Node, kind: Type) -> Node | None:
     )
 
 
+def _forwarded(graph: _Rewriter, node: Node, kind: Type) -> Node | Ref | None:
+    """What was written or stacked at a place is read from where it came from."""
+    inner = graph.node(node.args[0])
+    if inner is None:
+        return None
+    rank = len(kind.shape) + 1
+    at, size = _dim(node, rank), graph.type(node.args[0]).shape[_dim(node, rank)]
+    if not isinstance(size, int):
+        return None
+    index = cast(int, node.args[2]) % size
+    if inner.op == "select_scatter" and _dim(inner, rank, 2) == at:
+        if cast(int, inner.args[3]) % size != index:
+            return Node("select.int", (inner.args[0], at, index), node.line)
+        return _alike(graph, cast(Ref, inner.args[1]), kind)
+    if inner.op == "stack" and _dim(inner, rank) == at:
+        return _alike(graph, cast(tuple[Ref, ...], inner.args[0])[index], kind)
+    number = _number_of(inner, kind)
+    return None if number is None else Node("full", (kind.shape, number, "float"), node.line)
+
+
+def _alike(graph: _Rewriter, ref: Ref, kind: Type) -> Ref | None:
+    return ref if graph.type(ref) == kind else None
+
+
+def _number_of(node: Node, kind: Type) -> float | None:
+    """The number that a tensor is full of."""
+    if node.op not in _FULL or kind.dtype != "float":
+        return None
+    params = [p.name for p in TABLE[node.op].params]
+    value = node.args[params.index("fill_value")] if "fill_value" in params else _FULL[node.op]
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _into_stack(graph: _Rewriter, node: Node, kind: Type) -> Node | None:
+    """A place of a stack written anew: another stack."""
+    inner = graph.node(node.args[0])
+    at = _dim(node, len(kind.shape), 2)
+    source = cast(Ref, node.args[1])
+    if inner is None or inner.op != "stack" or _dim(inner, len(kind.shape)) != at:
+        return None
+    items = list(cast(tuple[Ref, ...], inner.args[0]))
+    if graph.type(source) != graph.type(items[0]):
+        return None
+    items[cast(int, node.args[3]) % len(items)] = source
+    return Node("stack", (tuple(items), at), node.line)
+
+
 def _of_view(graph: _Rewriter, node: Node, kind: Type) -> Node | None:
     """A reshape of a reshape is one, of the first value."""
     inner = graph.node(node.args[0])
@@ -190,6 +245,22 @@ def _picked(graph: _Rewriter, node: Node, kind: Type) -> Node | None:
     places = tuple(cast(int, v) % size for v in data.values)
     known = graph.add(Node("const", (Data("int", data.shape, places),)), (Type("int", data.shape),))
     return Node("index_select", (node.args[0], used[0], known), node.line)
+
+
+def _columns(graph: _Rewriter, node: Node, kind: Type) -> Node | None:
+    """stack of columns of one value: index_select; stack of neighbouring slices of one value: a view of it."""
+    items = [graph.node(ref) for ref in cast(tuple[Ref, ...], node.args[0])]
+    known = [item for item in items if item is not None]
+    if len(known) < len(items) or _dim(node, len(kind.shape)) != 1 or len({n.args[0] for n in known}) != 1:
+        return None
+    source = cast(Ref, known[0].args[0])
+    shape = graph.type(source).shape
+    if all(item.op == "select.int" and _dim(item, len(shape)) == 1 for item in known):
+        size = cast(int, shape[1])
+        places = tuple(cast(int, item.args[2]) % size for item in known)
+        index = graph.add(Node("const", (Data("int", (len(places),), places),)), (Type("int", (len(places),)),))
+        return Node("index_select", (source, 1, index), node.line)
+    return None
 
 
 def _all_places(graph: _Rewriter, node: Node, kind: Type) -> Node | None:
@@ -219,7 +290,7 @@ def _lean(graph: _Rewriter, node: Node, kind: Type) -> Node | None:
         smaller = _before_growth(graph, arg) if isinstance(arg, Ref) else None
         if smaller is None:
             continue
-        others = [a for k, a in enumerate((*args[:at], smaller, *args[at + 1 :])) if isinstance(a, Ref)]
+        others = [a for a in (*args[:at], smaller, *args[at + 1 :]) if isinstance(a, Ref)]
         if _broadcast([graph.type(a).shape for a in others]) == kind.shape:
             args[at], changed = smaller, True
     return Node(node.op, tuple(args), node.line) if changed else None
@@ -232,14 +303,11 @@ def _before_growth(graph: _Rewriter, ref: Ref) -> Ref | None:
         return None
     if inner.op == "expand":
         return cast(Ref, inner.args[0])
-    if inner.op not in _FULL or kind.shape == () or all(s == 1 for s in kind.shape):
-        return None
-    params = [p.name for p in TABLE[inner.op].params]
-    value = inner.args[params.index("fill_value")] if "fill_value" in params else _FULL[inner.op]
-    if kind.dtype != "float" or not isinstance(value, int | float) or isinstance(value, bool):
+    number = _number_of(inner, kind)
+    if number is None or all(s == 1 for s in kind.shape):
         return None
     one = (1,) * len(kind.shape)
-    return graph.add(Node("full", (one, float(value), "float")), (Type("float", one),))
+    return graph.add(Node("full", (one, number, "float")), (Type("float", one),))
 
 
 def _broadcast(shapes: list[tuple[int | BatchDim, ...]]) -> tuple[int | BatchDim, ...] | None:
@@ -247,7 +315,7 @@ def _broadcast(shapes: list[tuple[int | BatchDim, ...]]) -> tuple[int | BatchDim
     rank = max((len(shape) for shape in shapes), default=0)
     out: list[int | BatchDim] = []
     for k in range(rank):
-        sizes = {s[k - rank + len(s)] for s in shapes if k - rank + len(s) >= 0} - {1}
+        sizes = {shape[k - rank] for shape in shapes if len(shape) >= rank - k} - {1}
         if len(sizes) > 1:
             return None
         out.append(sizes.pop() if sizes else 1)
@@ -256,11 +324,12 @@ def _broadcast(shapes: list[tuple[int | BatchDim, ...]]) -> tuple[int | BatchDim
 
 _RULES: dict[str, tuple[Rule, ...]] = {
     "unsqueeze": (_restored, _of_view),
-    "select.int": (_of_slice,),
+    "select.int": (_of_slice, _forwarded),
     "slice.Tensor": (_of_slice,),
     "view": (_of_view,),
     "_unsafe_view": (_of_view,),
     "squeeze.dim": (_of_view,),
     "index.Tensor": (_picked,),
-    "select_scatter": (_all_places,),
+    "select_scatter": (_all_places, _into_stack),
+    "stack": (_columns,),
 }
