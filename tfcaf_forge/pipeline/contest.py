@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
+from tfcaf_forge.graph import codec
+from tfcaf_forge.graph.affine import is_affine
 from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.ranking.bench import equal_weights
 from tfcaf_forge.ranking.fitted import FittedConfig, fit_all
@@ -16,9 +18,13 @@ from tfcaf_forge.ranking.halving import plan
 from tfcaf_forge.ranking.measure import explained
 from tfcaf_forge.ranking.order import standing
 from tfcaf_forge.ranking.rank import BASELINE, Ranker
+from tfcaf_forge.records.manifest import Manifest
 from tfcaf_forge.records.ranking import Order
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.dataset import Dataset
+
+if TYPE_CHECKING:
+    from tfcaf_forge.training.mixers import Mixer
 
 Tell = Callable[[str], None]
 CONFIG = FittedConfig()
@@ -97,7 +103,7 @@ def _fitted(
 def _trained(graphs: Mapping[int, OpGraph], task: TaskSpec, steps: int, seed: int, say: Tell) -> dict[int, float]:
     """Mean greedy return over the evaluations of a short training, the one before it left out."""
     from tfcaf_forge.training.config import TrainConfig
-    from tfcaf_forge.training.mixers import VDN, KernelMixer
+    from tfcaf_forge.training.mixers import VDN
     from tfcaf_forge.training.trainer import train
 
     config = TrainConfig(
@@ -107,11 +113,7 @@ def _trained(graphs: Mapping[int, OpGraph], task: TaskSpec, steps: int, seed: in
     found: dict[int, float] = {}
     for number in (BASELINE, *graphs):
         name = "VDN" if number == BASELINE else f"candidate {number}"
-        mixer = (
-            VDN()
-            if number == BASELINE
-            else KernelMixer(_Scaled(graphs[number], task), task, name=f"candidate:{number}")
-        )
+        mixer = VDN() if number == BASELINE else _mixer(number, graphs[number], task)
         with tempfile.TemporaryDirectory() as place:
             result = train(
                 task, mixer, config, seed=seed, steps=steps, folder=Path(place) / "run",
@@ -122,19 +124,18 @@ def _trained(graphs: Mapping[int, OpGraph], task: TaskSpec, steps: int, seed: in
     return found
 
 
-class _Scaled:
-    """A graph that scales its local Q-values as its kernel would."""
+def _mixer(number: int, graph: OpGraph, task: TaskSpec) -> Mixer:
+    """A candidate as the kernel that it would be exported as, evidence left out."""
+    from tfcaf_forge.kernels.kernel import Kernel
+    from tfcaf_forge.training.mixers import KernelMixer
 
-    def __init__(self, graph: OpGraph, task: TaskSpec) -> None:
-        from tfcaf_forge.graph.interpret import Program
-
-        self.n_agents, self.state_size = graph.n_agents, graph.state_size
-        self._program, self._scale = Program(graph), task.credit.q_scale
-
-    def __call__(self, local_q: Tensor, state: Tensor) -> Tensor:
-        """[..., N], [..., S] -> [..., 1]."""
-        flat = self._program(local_q.reshape(-1, self.n_agents) * self._scale, state.reshape(-1, self.state_size))
-        return flat.reshape(*local_q.shape[:-1], 1)
+    manifest = Manifest(
+        task=task.name, task_digest=task.digest, n_agents=task.n_agents, state_size=task.state_size, layout=task.names,
+        q_scale=task.credit.q_scale, monotonicity=task.credit.monotonicity, affine=is_affine(graph),
+        graph_digest=codec.digest(graph), source_digest="", coder="", evidence_digest="", verdicts=(), isolation=(),
+        forge_version="", torch_version="",
+    )  # fmt: skip
+    return KernelMixer(Kernel(graph, manifest), task, name=f"candidate:{number}")
 
 
 def _silent(text: str) -> None:

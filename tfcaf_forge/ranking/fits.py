@@ -152,8 +152,8 @@ def advantages(
 
 
 def _product(left: Floats, right: Floats | Doubles) -> Doubles:
-    """leftᵀ right, multiplied in single precision: the ridge is a hundred thousand times its rounding."""
-    return (left.T @ right.astype(np.float32)).astype(np.float64)
+    """leftᵀ right in double precision, so that a score is the same on another processor but for its last digits."""
+    return left.T.astype(np.float64) @ right.astype(np.float64)
 
 
 def _by_episode(error: Doubles, episode: Ints, count: int) -> Doubles:
