@@ -23,6 +23,8 @@ SHOWN = (
 LOWER_IS_BETTER = ("starved", "uneven", "gini", "weak", "code length", "graph size")
 PENALTY = 0.3
 CLIP = 3.0
+WHOLE = 0.95
+"""A seed counts when so large a share of the functions was trained with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +53,11 @@ def case_of(data: Path, task: str, episodes: int, repeat: int = 0) -> Case | Non
     by_name: dict[str, dict[int, float]] = {}
     for run in runs:
         by_name.setdefault(run.function, {})[run.seed] = area(run)
-    seeds = sorted(
-        set.intersection(*(set(known) for known in by_name.values() if len(known) == max(map(len, by_name.values()))))
-    )
+    # A seed that was stopped half way would leave out the functions that it did not come to.
+    known = [seed for scores in by_name.values() for seed in scores]
+    seeds = [seed for seed in sorted(set(known)) if known.count(seed) >= WHOLE * len(figures)]
+    if not seeds:
+        return None
     names = tuple(name for name in figures if name in by_name and set(seeds) <= set(by_name[name]))
     table = np.array([[by_name[name][seed] for seed in seeds] for name in names])
     keys = set.intersection(*(set(figures[name]) for name in names))
