@@ -209,6 +209,7 @@ class Store:
             db = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
         else:
             db = sqlite3.connect(database)
+            self._refuse_foreign(db, database)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.executescript(_SCHEMA)
@@ -217,6 +218,17 @@ class Store:
         if version != _VERSION:
             raise StoreError(f"{database} has layout {version}, this release reads {_VERSION}")
         return db
+
+    def _refuse_foreign(self, db: sqlite3.Connection, database: Path) -> None:
+        """Leave alone what is no run, or one of another layout: opening to write would make it one of ours."""
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if version not in (0, _VERSION) or (version == 0 and tables):
+            db.close()
+            self._release()
+            raise StoreError(
+                f"{database} is no run of this release's layout ({_VERSION}); it was left as it is, give another folder"
+            )
 
     def _digest(self, kind: str, candidate: int) -> str | None:
         row = self._db.execute(

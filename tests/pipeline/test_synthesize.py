@@ -17,6 +17,9 @@ import pytest
 from tests.cli.conftest import environment
 from tfcaf_forge import Synthesis, export, load_kernel, report, synthesize
 from tfcaf_forge.errors import StoreError
+from tfcaf_forge.records.equivalence import Equivalence
+from tfcaf_forge.records.mutation import MutationScore
+from tfcaf_forge.records.observed import Observed
 from tfcaf_forge.store import Store
 
 SMALL = ("--task", "matrix-climbing", "--rounds", "2", "--candidates", "3", "--episodes", "60")
@@ -117,3 +120,29 @@ def _wait_for(folder: Path, proposals: int, process: subprocess.Popen[bytes]) ->
 def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     with Store(tmp_path / "busy"), pytest.raises(StoreError, match="in use by another process"):
         small(tmp_path / "busy")
+
+
+def test_a_run_records_its_winners_mutants_cases_and_equivalence_once(run: Synthesis) -> None:
+    assert run.winner is not None
+    with Store(Path(run.folder), write=False) as store:
+        score = store.read("mutation", MutationScore, run.winner)
+        same = store.read("equivalence", Equivalence, run.winner)
+        seen = store.read("observed", Observed, run.winner)
+    assert score is not None
+    assert score.graph == run.winner_graph
+    assert 0 < len(score.judged) + score.equivalent + score.invalid <= 24
+    assert same is not None
+    assert [(leg.one, leg.other, leg.agree) for leg in same.legs] == [
+        ("source", "graph", True), ("graph", "kernel", True), ("source", "kernel", True),
+    ]  # fmt: skip
+    assert same.kernel == run.kernel_sha256
+    assert seen is not None
+    lines = (Path(run.folder) / seen.file).read_bytes().splitlines()
+    assert sum(json.loads(line)["type"] == "test_case" for line in lines) == seen.cases > 0
+    assert seen.same
+
+
+def test_no_mutants_are_made_where_none_are_wanted(tmp_path: Path) -> None:
+    made = small(tmp_path / "few", rounds=1, candidates=1, mutants=0)
+    with Store(tmp_path / "few", write=False) as store:
+        assert store.read("mutation", MutationScore, made.winner or 0) is None

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref
+from tfcaf_forge.records.equivalence import Equivalence, Leg
 from tfcaf_forge.records.manifest import Manifest, VerdictSummary
+from tfcaf_forge.records.mutation import Mutant, MutationScore
+from tfcaf_forge.records.observed import Observed
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.ranking import Interval, Ranking, Score
 from tfcaf_forge.records.rejection import Rejection, Where
@@ -332,7 +335,22 @@ def poisoned(task: TaskSpec) -> RunRecords:
         next_command=POISON,
         kernel=KernelFile(path=POISON, size=1, sha256=POISON),
         catalogue={POISON: {POISON: POISON}},
-    )
+        mutation=MutationScore(
+            graph=POISON, seed=0, equivalent=1, invalid=0, checks=(POISON,),
+            judged=(
+                Mutant(kind="sign", change=POISON, node=0, line=1, fate="survived", why=POISON * 20),
+                Mutant(kind="index", change=POISON, node=1, fate="noticed", by=POISON),
+            ),
+        ),
+        equivalence=Equivalence(
+            graph=POISON, kernel=POISON, batches=(1, 7), replayed=0,
+            legs=(Leg(one=POISON, other=POISON, values=None, credits=float("inf"), bound=POISON, agree=False),),
+        ),
+        observed=Observed(
+            file=POISON, sha256=POISON, size=1, graph=POISON, profile=POISON, seed=0, cases=2, by_way={POISON: 1},
+            by_status={POISON: 1}, same=False, seconds=0.0,
+        ),
+    )  # fmt: skip
 
 
 HEAD = "import torch\n\n\ndef tfcaf(local_q, state):\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -130,3 +131,20 @@ def test_a_process_that_is_killed_loses_no_record_that_it_has_reported(tmp_path:
             known = store.read_all("rejection", Rejection)
             assert set(known) >= set(range(1, reported + 1))
             assert all(len(record.message) == number for number, record in known.items())
+
+
+def test_a_database_that_is_no_run_is_left_as_it_is(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "run.db")) as db, db:
+        db.execute("CREATE TABLE mine (note TEXT)")
+    before = (tmp_path / "run.db").read_bytes()
+    with pytest.raises(StoreError, match="is no run of this release's layout"):
+        Store(tmp_path)
+    assert (tmp_path / "run.db").read_bytes() == before
+
+
+def test_a_run_of_another_layout_is_not_written_to(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "run.db")) as db, db:
+        db.execute("PRAGMA user_version = 2")
+    with pytest.raises(StoreError, match="is no run of this release's layout"):
+        Store(tmp_path)

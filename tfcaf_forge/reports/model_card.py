@@ -58,7 +58,7 @@ def _kernel(view: View) -> list[str]:
 def _adequacy(view: View) -> list[str]:
     """Mutants, equivalence and the cases on record, a line each."""
     mutation, same, seen = view["mutation"], view["equivalence"], view["observations"]
-    legs = [f"{leg['one']} and {leg['other']} {'agree' if leg['agree'] else 'do not agree'}" for leg in (same or {"legs": ()})["legs"]]  # fmt: skip
+    legs = [f"{_safe(leg['one'])} and {_safe(leg['other'])} {'agree' if leg['agree'] else 'do not agree'}" for leg in (same or {"legs": ()})["legs"]]  # fmt: skip
     return [
         f"- mutants: {_safe(mutation['text']) if mutation else 'not recorded'}",
         f"- equivalence: {', '.join(legs) + ' on ' + _safe(same['inputs']) if legs else 'not recorded'}",
