@@ -217,15 +217,15 @@ def test_agents_learn_to_load_together(tiny, tmp_path):
     train(
         tiny,
         VDN(),
-        TrainConfig(recurrent=False, updates_per_episode=2.0, epsilon_steps=10_000, evaluation_interval=20_000),
+        TrainConfig(recurrent=False, updates_per_episode=2.0, epsilon_steps=10_000, evaluation_interval=24_000),
         seed=0,
-        steps=20_000,
+        steps=24_000,
         folder=tmp_path,
         progress=lambda now: returns.append(now.train_return),
     )
     fifth = len(returns) // 5
     assert np.mean(returns[:fifth]) < 0.25, "a team that acts at random seldom loads"
-    assert np.mean(returns[-fifth:]) > 0.4
+    assert np.mean(returns[-fifth:]) > 0.5
 
 
 @pytest.mark.parametrize("time_limit", ["truncates", "terminates"])
