@@ -136,6 +136,7 @@ def test_a_run_records_its_winners_mutants_cases_and_equivalence_once(run: Synth
         ("source", "graph", True), ("graph", "kernel", True), ("source", "kernel", True),
     ]  # fmt: skip
     assert same.kernel == run.kernel_sha256
+    assert [(e.format, e.fault) for e in same.exports] == [("python", ""), ("numpy", "")]
     assert seen is not None
     lines = (Path(run.folder) / seen.file).read_bytes().splitlines()
     assert sum(json.loads(line)["type"] == "test_case" for line in lines) == seen.cases > 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref
-from tfcaf_forge.records.equivalence import Equivalence, Leg
+from tfcaf_forge.records.equivalence import Equivalence, Export, Leg
 from tfcaf_forge.records.manifest import Manifest, VerdictSummary
 from tfcaf_forge.records.mutation import Mutant, MutationScore
 from tfcaf_forge.records.observed import Observed
@@ -345,6 +345,7 @@ def poisoned(task: TaskSpec) -> RunRecords:
         equivalence=Equivalence(
             graph=POISON, kernel=POISON, batches=(1, 7), replayed=0,
             legs=(Leg(one=POISON, other=POISON, values=None, credits=float("inf"), bound=POISON, agree=False),),
+            exports=(Export(format=POISON, rows=1, max_error=float("inf"), fault=POISON),),
         ),
         observed=Observed(
             file=POISON, sha256=POISON, size=1, graph=POISON, profile=POISON, seed=0, cases=2, by_way={POISON: 1},

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -57,10 +58,27 @@ def real(made_run: Path) -> Path:
 
 @pytest.fixture
 def pages(run: RunRecords, hostile: RunRecords, real: Path, tmp_path: Path) -> dict[str, Path]:
-    written = {"built": run, "hostile": hostile, "waived": replace(run, waivers=parse(WAIVER), today=date(2026, 1, 1))}
+    written = {
+        "built": run,
+        "hostile": hostile,
+        "broad": replace(run, measured=broad()),
+        "waived": replace(run, waivers=parse(WAIVER), today=date(2026, 1, 1)),
+    }
     for name, records in written.items():
         (tmp_path / f"{name}.html").write_text(to_html(view(records)), encoding="utf-8")
     return {"real": real, **{name: tmp_path / f"{name}.html" for name in written}}
+
+
+def broad() -> dict[str, Any]:
+    """Credit maps of four agents on a grid of 15 by 15, which no phone is wide enough for."""
+    labels = [str(i) for i in range(15)]
+    grid = [
+        {"agent": i, "rows": labels, "columns": labels, "row_field": f"agents[{i}].x", "column_field": f"agents[{i}].y",
+         "states": 48, "means": [[0.01 * (x + y) for y in range(15)] for x in range(15)]}
+        for i in range(4)
+    ]  # fmt: skip
+    fields = [{"field": f"agents[{i}].x", "labels": labels, "agents": [[0.25] * 15] * 4} for i in range(4)]
+    return {"grid": grid, "credit": fields, "states": 1000, "rows": 1000, "branches": []}
 
 
 def opened(browser: Browser, path: Path, size: str = "desktop", *, free: bool = False, scripts: bool = True) -> Opened:
@@ -78,7 +96,7 @@ def opened(browser: Browser, path: Path, size: str = "desktop", *, free: bool = 
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["real", "built", "hostile", "waived"])
+@pytest.mark.parametrize("name", ["real", "built", "hostile", "waived", "broad"])
 def test_a_page_opens_in_silence_asks_for_nothing_and_keeps_to_its_width(
     browser: Browser, pages: dict[str, Path], name: str, size: str, tmp_path: Path
 ) -> None:

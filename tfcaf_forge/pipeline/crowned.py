@@ -6,6 +6,7 @@ them decides anything; they say how far the verdicts can be trusted.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,10 +16,13 @@ from typing import Any
 
 import msgspec
 
+from tfcaf_forge.errors import ForgeError
+from tfcaf_forge.kernels.emit.files import SUFFIXES, Format
 from tfcaf_forge.pipeline.adequacy import adequacy
+from tfcaf_forge.pipeline.export_as import export_as
 from tfcaf_forge.pipeline.three_ways import three_ways
 from tfcaf_forge.records.base import digest_bytes
-from tfcaf_forge.records.equivalence import Equivalence
+from tfcaf_forge.records.equivalence import Equivalence, Export
 from tfcaf_forge.records.mutation import MutationScore
 from tfcaf_forge.records.observed import Observed
 from tfcaf_forge.records.proposal import Proposal
@@ -30,6 +34,8 @@ from tfcaf_forge.sandbox.sandbox import Sandbox
 from tfcaf_forge.store import Store
 
 FOLDER = "observations"
+EXPORTS: tuple[Format, ...] = ("python", "numpy")
+EXPORT_ROWS = 1024
 MUTANTS = 24
 """Deliberate faults that are tried if the user does not say how many; about a third of a second each."""
 
@@ -82,7 +88,8 @@ class Crowned:
     def _equivalence(self) -> Equivalence:
         proposal = self.store.read("proposal", Proposal, self.candidate or 0)
         assert proposal is not None  # noqa: S101 - a winner was proposed
-        return three_ways(self.sandbox, proposal, self._traced, self.task, self.kernel, self._states)
+        found = three_ways(self.sandbox, proposal, self._traced, self.task, self.kernel, self._states)
+        return msgspec.structs.replace(found, exports=tuple(exported(self.kernel, self.task, kind) for kind in EXPORTS))
 
     def _observed(self) -> Observed:
         """Repeat the winner's examination with a record of every case."""
@@ -117,6 +124,16 @@ class Crowned:
     @property
     def _states(self) -> Any:  # noqa: ANN401 - [M, S] float32
         return self.dataset.episodes.transitions().state
+
+
+def exported(kernel: Path, task: TaskSpec, kind: Format) -> Export:
+    """Write a kernel in another format, where nobody keeps it, and hold it against the kernel."""
+    with tempfile.TemporaryDirectory(prefix="forge-export-") as folder:
+        try:
+            made = export_as(kernel, kind, Path(folder) / f"kernel{SUFFIXES[kind]}", task=task, rows=EXPORT_ROWS)
+        except ForgeError as fault:
+            return Export(format=kind, fault=str(fault))
+    return Export(format=kind, rows=made.rows, same_rows=made.same_rows, max_error=made.max_error)
 
 
 def observed(path: Path, before: Evidence, after: Evidence, seconds: float) -> Observed:

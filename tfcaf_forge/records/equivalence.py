@@ -23,6 +23,23 @@ class Leg(Plain, frozen=True, kw_only=True):
     agree: bool
 
 
+class Export(Plain, frozen=True, kw_only=True):
+    """The kernel in another format, held against the kernel.
+
+    Attributes:
+        format: its name.
+        rows, same_rows: inputs, and on how many the bits are the same.
+        max_error: the largest difference, relative to the larger of 1 and Q_tot.
+        fault: why it could not be compared, or in what it differs; empty if it agrees.
+    """
+
+    format: str
+    rows: int = 0
+    same_rows: int = 0
+    max_error: float = 0.0
+    fault: str = ""
+
+
 class Equivalence(Record, frozen=True, kw_only=True):
     """The legs, on inputs that the host chose. What the source gives is the sandbox's word.
 
@@ -32,6 +49,7 @@ class Equivalence(Record, frozen=True, kw_only=True):
         replayed: how many of the rows are replayed states; the others are drawn over the declared ranges.
         legs: empty where the source could not be run again.
         fault: why it could not.
+        exports: the kernel in the formats that need nothing but what is installed anyway.
     """
 
     graph: str
@@ -40,3 +58,4 @@ class Equivalence(Record, frozen=True, kw_only=True):
     replayed: int
     legs: tuple[Leg, ...] = ()
     fault: str = ""
+    exports: tuple[Export, ...] = ()

@@ -61,6 +61,7 @@ def equivalence(records: RunRecords) -> dict[str, Any] | None:
         "inputs": f"{drawn:,} drawn and {found.replayed:,} replayed states, in batches of {', '.join(map(str, found.batches))}",
         "legs": [to_builtins(leg) for leg in found.legs],
         "fault": found.fault,
+        "exports": [to_builtins(export) for export in found.exports],
     }
 
 
@@ -81,6 +82,7 @@ def faults(records: RunRecords) -> list[str]:
     same = records.equivalence
     if same is not None:
         found += [f"{leg.one} and {leg.other} of the winner do not agree" for leg in same.legs if not leg.agree]
+        found += [f"the export {export.format}: {export.fault}" for export in same.exports if export.fault]
         found += [f"source, graph and kernel could not be compared: {same.fault}"] if same.fault else []
         if records.kernel is not None and same.kernel != records.kernel.sha256:
             found.append("source, graph and kernel were compared with another kernel's file")
