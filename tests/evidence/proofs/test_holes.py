@@ -139,6 +139,16 @@ def test_a_sign_that_cannot_be_trusted_is_explained(name):
     assert "may jump where nan_to_num" in detail or "rounding at add.Tensor (node 0)" in detail
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "name", ["nan_to_num turns a rising value into 0", "a difference whose rounding undoes its gradient"]
+)
+def test_a_fall_that_no_gradient_shows_is_found_by_trials(name):
+    (verdict,) = examine(Subject(graph_of(NOT_MONOTONE[name]), task_named()), only=["monotone"]).verdicts
+    assert verdict.status == "REFUTED"
+    assert "q_tot falls from" in verdict.counterexample.observed
+
+
 @pytest.mark.parametrize("name", BEYOND_FLOAT32)
 def test_a_number_that_some_kernels_refuse_is_refused_in_the_graph(name):
     with pytest.raises(GraphError, match="is beyond float32"):

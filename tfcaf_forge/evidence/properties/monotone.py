@@ -16,7 +16,7 @@ _Q_TOLERANCE = 1e-5
 
 def _measure(subject: Subject, case: Case) -> Finding:
     by_slope = _slope(subject, case)
-    if subject.affine or not subject.row_wise or by_slope.amount > 0:
+    if not subject.row_wise or by_slope.amount > 0:
         return by_slope
     by_step = _step(subject, case)
     return max(by_slope, by_step, key=lambda f: f.amount)
@@ -32,7 +32,7 @@ def _slope(subject: Subject, case: Case) -> Finding:
 
 
 def _step(subject: Subject, case: Case) -> Finding:
-    """A jump has no slope: raise each local Q-value by finite steps and compare."""
+    """A jump has no slope, and rounding can undo one: raise each local Q-value by finite steps and compare."""
     rows, n = case.local_q.shape
     ups = [(agent, step) for agent in range(n) for step in _STEPS]
     raised = np.tile(case.local_q, (len(ups), 1, 1))
@@ -42,7 +42,8 @@ def _step(subject: Subject, case: Case) -> Finding:
     before = subject.at(case).q_tot
     after = subject.values(grid).reshape(len(ups), rows)
     allowed = _Q_TOLERANCE * (1.0 + np.abs(before) + np.abs(after))
-    fall = np.nan_to_num(before - after - allowed, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
+    with np.errstate(invalid="ignore"):
+        fall = np.nan_to_num(before - after - allowed, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
     k, row = divmod(int(fall.argmax()), rows)
     agent = ups[k][0]
     text = (
@@ -69,7 +70,7 @@ def monotone(*, required: bool) -> Property:
     return Property(
         id="monotone",
         title="no agent has a negative credit",
-        formula="∂q_tot/∂q_i ≥ 0 for every agent i; where q_tot is not affine in q also q_tot(q + δe_i) ≥ q_tot(q)",
+        formula="∂q_tot/∂q_i ≥ 0 and q_tot(q + δe_i) ≥ q_tot(q) for every agent i and every δ > 0",
         tolerance=_TOLERANCE,
         why="a difference of float32 numbers near 1 is off by some 1e-7; relative to the largest credit of the row",
         hazard="an agent is rewarded for choosing worse actions, and greedy decentralised execution no longer "
