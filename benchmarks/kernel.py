@@ -37,7 +37,7 @@ from tfcaf_forge.evidence.domain import sample_local_q, sample_states
 from tfcaf_forge.graph.interpret import Program
 from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.graph.verify import verify
-from tfcaf_forge.kernels.bound import Bound
+from tfcaf_forge.kernels.bound import Lowered
 from tfcaf_forge.kernels.lower import lower
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.pipeline.vet import Examiner
@@ -110,7 +110,7 @@ def rows_of(
     rng = np.random.default_rng(0)
     q = torch.from_numpy(sample_local_q(task, rows, rng)).to(device).requires_grad_(True)
     state = torch.from_numpy(sample_states(task, rows, rng)).to(device)
-    kernel = Bound(lower(graph))
+    kernel = Lowered(graph)
     ways: dict[str, Mix] = {
         "qmix": QMIX(task).to(device),
         "linear": QMIX(task, hypernet=0).to(device),

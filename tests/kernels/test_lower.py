@@ -13,7 +13,7 @@ from tests.kernels.build import assert_same, values_and_credit
 from tfcaf_forge.graph.interpret import Program
 from tfcaf_forge.graph.opgraph import BatchDim, Data, Node, OpGraph, Ref
 from tfcaf_forge.graph.verify import verify
-from tfcaf_forge.kernels.bound import Bound
+from tfcaf_forge.kernels.bound import MANY_ROWS, Bound, Lowered
 from tfcaf_forge.kernels.lower import lower
 
 Q, S, B = Ref(0), Ref(1), BatchDim(1)
@@ -226,6 +226,18 @@ def test_lowering_twice_changes_nothing_more():
     for graph, _ in REWRITES.values():
         once = lower(graph)
         assert lower(once) == once
+
+
+def test_many_rows_give_the_bits_that_few_give():
+    graph, _ = PACKED["equal operations on columns become one"]
+    program = Lowered(graph)
+    rng = np.random.default_rng(0)
+    q, s = (torch.from_numpy(rng.normal(size=(MANY_ROWS, n)).astype(np.float32)) for n in (2, 6))
+    many = program(q, s)
+    assert torch.equal(many[:100], program(q[:100], s[:100]))
+    assert torch.equal(many, Program(graph)(q, s))
+    widths = [len(bound._made[torch.float32, q.device].calls) for bound in (program._few, program._many)]
+    assert widths[0] < widths[1]
 
 
 def test_what_no_input_reaches_is_computed_once_for_each_type():

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from tfcaf_forge.errors import KernelError
 from tfcaf_forge.graph.affine import is_affine
 from tfcaf_forge.graph.opgraph import OpGraph
-from tfcaf_forge.kernels.bound import Bound
-from tfcaf_forge.kernels.lower import lower
+from tfcaf_forge.kernels.bound import Lowered
 from tfcaf_forge.records.manifest import Manifest
 
 
@@ -39,7 +38,7 @@ class Kernel(nn.Module):
         self.n_agents = graph.n_agents
         self.state_size = graph.state_size
         self.affine = is_affine(graph)
-        self._program = Bound(lower(graph))
+        self._program = Lowered(graph)
         self._scale = manifest.q_scale
 
     def forward(self, local_q: Tensor, state: Tensor) -> Tensor:

@@ -48,17 +48,20 @@ _BROADCASTS = frozenset({
 })  # fmt: skip
 
 
-def lower(graph: OpGraph) -> OpGraph:
+def lower(graph: OpGraph, *, side_by_side: bool = True) -> OpGraph:
     """An equal graph that costs less to run.
 
     Args:
         graph: a verified graph.
+        side_by_side: make one wide operation of many equal ones, which saves calls and costs copies: right for
+            batches of up to some thousand rows.
     """
     graph, types = canonical(graph, interpret.infer(graph))
     for _ in range(_MOST_ROUNDS):
         before = graph
         graph, types = _canonical(_Rewriter(graph, types).run())
-        graph, types = _canonical(pack(graph, types))
+        if side_by_side:
+            graph, types = _canonical(pack(graph, types))
         if graph == before:
             break
     return graph
