@@ -163,13 +163,13 @@ def run(source):
     "llm-sandbox, a session for each": """
 from llm_sandbox import SandboxSession
 def run(source):
-    with SandboxSession(lang="python", image=IMAGE, keep_template=True, skip_environment_setup=True) as box:
+    with SandboxSession(lang="python", image=IMAGE, keep_template=True, skip_environment_setup=True, runtime_configs=SETTINGS) as box:
         done = box.run("import sys; sys.path.append('/opt/forge/site')\\n" + FRESH.format(source=source))
         assert done.exit_code == 0, done
 """,
     "llm-sandbox, one session for all": """
 from llm_sandbox import SandboxSession
-box = SandboxSession(lang="python", image=IMAGE, keep_template=True, skip_environment_setup=True)
+box = SandboxSession(lang="python", image=IMAGE, keep_template=True, skip_environment_setup=True, runtime_configs=SETTINGS)
 box.open()
 def run(source):
     done = box.run("import sys; sys.path.append('/opt/forge/site')\\n" + FRESH.format(source=source))
@@ -177,9 +177,12 @@ def run(source):
 """,
 }
 """Executors of other projects. They run the function once; none traces it, and none compares a graph with it."""
+PEER_IMAGE = "tfcaf-forge-bench-peer"
+"""Our image with a `python` on its path, which llm-sandbox asks for: both run the same torch."""
 _PEER = """
 import json, sys, time
 IMAGE, FRESH = sys.argv[1:3]
+SETTINGS = {"network_mode": "none", "user": "0:0", "entrypoint": ["sleep", "infinity"]}
 {peer}
 times = []
 for source in json.load(sys.stdin):
@@ -196,11 +199,21 @@ def peers(python: str, count: int) -> dict[str, str]:
     """Executors of other projects, where they are installed beside `python`; what cannot run says why."""
     from tfcaf_forge.sandbox.docker_image import TAG
 
+    layer = f"FROM {TAG}\nUSER 0\nRUN ln -sf $(command -v python3) /usr/local/bin/python\n"
+    subprocess.run(
+        ["docker", "build", "-q", "--network", "none", "-t", PEER_IMAGE, "-"],
+        input=layer,
+        text=True,
+        capture_output=True,
+    )
     rows: dict[str, str] = {}
     for name, peer in PEERS.items():
         sources = json.dumps(list(candidates(count if "smolagents" in name else max(3, count // 8))))
         done = subprocess.run(
-            [python, "-c", _PEER.replace("{peer}", peer), TAG, FRESH], input=sources, capture_output=True, text=True
+            [python, "-c", _PEER.replace("{peer}", peer), PEER_IMAGE, FRESH],
+            input=sources,
+            capture_output=True,
+            text=True,
         )
         said = [line for line in done.stdout.splitlines() if line.startswith("TIMES")]
         rows[name] = (
