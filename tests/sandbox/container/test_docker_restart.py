@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
-import signal
-import subprocess
 import tarfile
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.sandbox.container.conftest import refused_sockets
+from tests.sandbox.container.own_engine import Engine
 from tfcaf_forge.errors import SandboxError
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.rejection import Rejection
@@ -63,63 +59,11 @@ while True:
 """
 
 
-class Engine:
-    """A dockerd of our own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.process = folder, None
-        self.address = f"unix://{folder}/engine.sock"
-
-    def start(self) -> None:
-        options = ["--host", self.address, "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec"]
-        options += [
-            "--shutdown-timeout",
-            "1",
-            "--pidfile",
-            f"{self.folder}/pid",
-            "--bridge",
-            "none",
-            "--iptables=false",
-        ]
-        empty = self.folder / "empty.json"
-        empty.write_text("{}")
-        options += ["--config-file", str(empty)]  # not the machine's
-        log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(["dockerd", *options], stdout=log, stderr=log, start_new_session=True)
-        log.close()
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                connect().close()
-            except SandboxError:
-                time.sleep(0.3)
-            else:
-                return
-        pytest.fail((self.folder / "log").read_text()[-2000:])
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(60)
-            self.process = None
-
-
 @pytest.fixture(scope="module")
 def own_engine(engine, base, tmp_path_factory) -> Iterator[Engine]:
-    if os.geteuid() != 0 or shutil.which("dockerd") is None:
-        pytest.skip("starting an engine of the test's own needs root and dockerd")
-    made = Engine(tmp_path_factory.mktemp("engine"))
-    with pytest.MonkeyPatch.context() as patch:
-        saved = subprocess.Popen(["docker", "save", base], stdout=subprocess.PIPE)
-        patch.setenv("DOCKER_HOST", made.address)
-        made.start()
-        subprocess.run(["docker", "load", "--quiet"], stdin=saved.stdout, check=True, stdout=subprocess.DEVNULL)
-        saved.stdout.close()
-        saved.wait()
+    with Engine.running(tmp_path_factory.mktemp("engine"), base) as made:
         stand_in(base)
         yield made
-        made.stop()
-    shutil.rmtree(made.folder, ignore_errors=True)
 
 
 def stand_in(base: str) -> None:
@@ -177,6 +121,26 @@ def test_engine_that_is_restarted_under_a_candidate_costs_one_container(own_engi
     striker.join()
     with DockerWorker(load_profile()) as fresh:
         assert fresh.ask({"nap": 0.0})[1] == "answered"
+
+
+def test_engine_that_is_killed_under_a_candidate_costs_one_container(own_engine):
+    worker = DockerWorker(LONG)
+
+    def strike() -> None:
+        own_engine.kill()
+        own_engine.start()
+
+    striker = threading.Timer(0.3, strike)
+    striker.start()
+    with pytest.raises(SandboxError, match="started anew"):
+        worker.ask({"nap": 50.0})
+    striker.join()
+    with DockerWorker(load_profile()) as fresh:
+        assert fresh.ask({"nap": 0.0})[1] == "answered"
+    client = connect()
+    left = client.api.containers(all=True, filters={"label": RUN})
+    client.close()
+    assert left == []
 
 
 def test_guest_that_never_answers_costs_its_time_limit_and_no_more(own_engine, monkeypatch):
