@@ -7,9 +7,13 @@ import math
 import sys
 
 from tfcaf_forge.cli.live import Clock
+from tfcaf_forge.cli.stability_output import Show as Samples
 from tfcaf_forge.cli.synthesize_output import Show
-from tfcaf_forge.pipeline.outcome import Calling, Staged
+from tfcaf_forge.pipeline.outcome import Calling, Judged, Staged
+from tfcaf_forge.pipeline.stability import Sampling
 from tfcaf_forge.proposals.ledger import Budget, Spend
+from tfcaf_forge.records.proposal import Proposal
+from tfcaf_forge.records.rejection import Rejection
 
 
 class Terminal(io.StringIO):
@@ -85,3 +89,59 @@ def test_time_left_is_the_pace_of_what_was_judged_now(monkeypatch):
     assert clock.left(5) == 30.0
     now[0] = 10.0
     assert clock.left(5) == 26.0
+
+
+def test_no_line_counts_beyond_the_last_candidate(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now.__setitem__(0, now[0] + 10) or now[0])
+    show = Show(as_json=True)
+    show._total, show._rows = 9, [{}] * 9
+    show.event(Staged({9: "answered"}))
+    show.event(calling())
+    assert "10 of 9" not in capsys.readouterr().err
+
+
+def rejected(number):
+    proposal = Proposal(id=number, round=0, index=number - 1, coder="openai/one", source="")
+    return Judged(proposal, rejection=Rejection(stage="extract", code="no-code", message="no function"))
+
+
+def sampled(show):
+    """A coder of two, with two of its three samples judged and a third under way."""
+    show.begin(Sampling("offline", 1, 2))
+    show.begin(Sampling("openai/one", 2, 2))
+    show.event(calling(in_flight=1))
+    show.event(rejected(1))
+    show.event(rejected(2))
+    show.event(Staged({3: "examining"}))
+
+
+def test_a_terminal_shows_every_coder_with_its_samples_and_what_was_spent(monkeypatch):
+    screen = terminal(monkeypatch)
+    show = Samples(3, as_json=False)
+    sampled(show)
+    show._live._region.refresh()
+    shown = screen.getvalue()
+    for text in (
+        "offline",
+        "openai/one",
+        "2 of 3",
+        "1 proved and tested",
+        "$0.0123 of $1",
+        "coder 2 of 2",
+        "left of its samples",
+    ):
+        assert text in shown
+    show.close()
+    assert screen.getvalue().rstrip().endswith("\x1b[2K")
+
+
+def test_without_a_terminal_a_line_says_how_far_the_samples_are(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now.__setitem__(0, now[0] + 10) or now[0])
+    show = Samples(3, as_json=True)
+    sampled(show)
+    show.close()
+    out, err = capsys.readouterr()
+    assert "coder 2 of 2, openai/one   2 of 3 samples judged, 0 accepted   1 call in flight   7 calls" in err
+    assert (out, "\x1b" in err) == ("", False)

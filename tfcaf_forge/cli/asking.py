@@ -261,8 +261,7 @@ def ctrl_c(brake: Brake) -> Generator[None]:
 
     def pressed(number: int, frame: object) -> None:
         if brake.pulled:
-            sys.stderr.write("\nstopped; the same command goes on from what is on the disk\n")
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt  # `main` says how to go on
         sys.stderr.write("\nfinishing what is in flight, then saving; Ctrl-C again stops at once\n")
         brake.pull()
 

@@ -46,6 +46,11 @@ class Live:
         return Group(*lines)
 
 
+def region(console: Console, lines: Callable[[], Iterable[Text]]) -> Live | None:
+    """The region of a terminal; None where results do not go to one."""
+    return Live(console, lines) if console.is_terminal else None
+
+
 class Clock:
     """How long things have been as they are, and how long what is left may take."""
 

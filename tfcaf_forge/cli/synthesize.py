@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,14 +21,11 @@ from tfcaf_forge.cli.output import (
     TaskOption,
     print_facts,
     print_json,
-    program,
     stdout,
 )
 from tfcaf_forge.cli.synthesize_output import Show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tfcaf_forge.pipeline.synthesize import Synthesis
     from tfcaf_forge.proposals.session import Models
     from tfcaf_forge.records.task_spec import TaskSpec
@@ -49,7 +45,7 @@ forge synthesize --model openai/NAME --max-usd 2 --dry-run
 forge synthesize --transcript runs/lbf-8x8-2p-2f-coop-recorded-lbf-8x8-0
 
 The same command again resumes a run that was stopped or killed; with a model, Ctrl-C once finishes and saves."""
-_OFFLINE_CANDIDATES, _MODEL_CANDIDATES = 6, 3
+_OFFLINE_CANDIDATES, _MODEL_CANDIDATES, _MUTANTS = 6, 3, 24
 
 
 def synthesize(
@@ -74,7 +70,7 @@ def synthesize(
     require_layers: RequireOption = None,
     mutants: Annotated[
         int, typer.Option("--mutants", min=0, help="Deliberate faults in the winner, to see how many are noticed.")
-    ] = 24,
+    ] = _MUTANTS,
     as_json: JsonOption = False,
     model: asking.ModelOption = None,
     evaluator_model: asking.EvaluatorOption = None,
@@ -120,7 +116,8 @@ def synthesize(
     asking.check_options(model, transcript, given)
     if transcript is not None:
         raise typer.Exit(_again(transcript, out, as_json=as_json))
-    models, more = None, [] if replay is None else ["--replay", str(replay)]
+    models, words = None, [] if replay is None else ["--replay", str(replay)]
+    words += [] if mutants == _MUTANTS else ["--mutants", str(mutants)]
     if model is not None:
         from tfcaf_forge.pipeline.tasks import load_task
 
@@ -148,15 +145,17 @@ def synthesize(
             dry=dry_run,
         )
         models = asking.models_of(wanted, spec)
-        more += asking.unpinned(wanted)
+        words += asking.unpinned(wanted)
         if dry_run:
             _dry_run(models, spec, rounds, candidates or _MODEL_CANDIDATES, as_json=as_json)
             raise typer.Exit(PASSED)
+    from tfcaf_forge.pipeline.command import Given
+
     result = _run(
         task,
         models,
         as_json=as_json,
-        resume=lambda command: _command(command, more),
+        given=Given(task=task, words=tuple(words)),
         out=out,
         seed=seed,
         rounds=rounds,
@@ -173,12 +172,12 @@ def synthesize(
 
 
 def _run(
-    task: str | Path | TaskSpec, models: Models | None, *, as_json: bool, resume: Callable[[str], str], **settings: Any  # noqa: ANN401
+    task: str | TaskSpec, models: Models | None, *, as_json: bool, **settings: Any  # noqa: ANN401
 ) -> Synthesis:  # fmt: skip
     from tfcaf_forge.pipeline.synthesize import Brake
     from tfcaf_forge.pipeline.synthesize import synthesize as run
 
-    show, brake = Show(as_json=as_json, resume=resume), Brake()
+    show, brake = Show(as_json=as_json), Brake()
     try:
         if models is None:
             result = run(task, notify=show.event, **settings)
@@ -191,15 +190,11 @@ def _run(
     return result
 
 
-def _command(recorded: str, more: list[str]) -> str:
-    """A run's recorded command line as it can be given here, with what its records do not hold."""
-    return " ".join([program(), *recorded.split(" ")[1:], *map(shlex.quote, more)])
-
-
 def _again(run: Path, out: Path | None, *, as_json: bool) -> int:
     """A recorded run once more, offline; says whether it came to the same winner."""
     from tfcaf_forge.errors import InputError
-    from tfcaf_forge.pipeline.asked import recorded_outcome, recorded_task
+    from tfcaf_forge.pipeline.asked import recorded_given, recorded_outcome, recorded_task
+    from tfcaf_forge.pipeline.command import Given
 
     folder = out or run.with_name(f"{run.name}-again")
     if folder.resolve() == run.resolve():
@@ -210,8 +205,8 @@ def _again(run: Path, out: Path | None, *, as_json: bool) -> int:
     settings["require"] = tuple(recording.settings.get("require", ()))
     if recording.settings["replay"]:
         settings["replay"] = run / "replay"
-    again = shlex.join([program(), "synthesize", "--transcript", str(run), "--out", str(folder)])
-    result = _run(recorded_task(run), models, as_json=as_json, resume=lambda _: again, out=folder, **settings)
+    given = Given(task=recorded_given(run).task, transcript=str(run))
+    result = _run(recorded_task(run), models, as_json=as_json, given=given, out=folder, **settings)
     then = recorded_outcome(run)
     same = then == result.winner_graph
     if not as_json:

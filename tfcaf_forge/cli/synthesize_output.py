@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from tfcaf_forge.cli.live import Clock, region
 from tfcaf_forge.cli.output import Columns, Ticker, print_facts, print_json, program, seconds_text, size_text, stdout
+from tfcaf_forge.cli.words import calls_text, in_flight_text
 
 if TYPE_CHECKING:
-    from tfcaf_forge.cli.live import Live
     from tfcaf_forge.pipeline.synthesize import Began, Calling, Collected, Event, Judged, Synthesis
 
 WIDTHS = {
@@ -36,12 +37,11 @@ class Show:
 
     Args:
         as_json: nothing but one object on stdout, at the end.
-        resume: the command line that goes on with a stopped run, from the one that its records give.
     """
 
-    def __init__(self, *, as_json: bool, resume: Callable[[str], str] = str) -> None:
+    def __init__(self, *, as_json: bool) -> None:
         """Nothing is shown yet."""
-        self._json, self._resume = as_json, resume
+        self._json = as_json
         self._out, self._ticker = stdout(), Ticker()
         self._table = Columns(self._out, WIDTHS, right=("id", "parent", "starved", "score"))
         self._rows: list[dict[str, str]] = []
@@ -51,7 +51,7 @@ class Show:
         self._calling: Calling | None = None
         self._best: float | None = None
         self._stages: dict[int, str] = {}
-        self._clock, self._live = _clock(), None if as_json else self._region()
+        self._clock, self._live = Clock(), None if as_json else region(self._out, self._under_way)
 
     def event(self, event: Event) -> None:
         """Show one event."""
@@ -78,16 +78,8 @@ class Show:
         if result.winner is None or result.ranking is None:
             facts = {"winner": "none: no candidate was accepted", "report": result.report_path}
         else:
-            facts = _ending(result, self._task.name)
-        print_facts(self._out, {**facts, **_spent(result, self._resume)})
-
-    def _region(self) -> Live | None:
-        """The region of a terminal; None where results do not go to one."""
-        if not self._out.is_terminal:
-            return None
-        from tfcaf_forge.cli.live import Live
-
-        return Live(self._out, self._under_way)
+            facts = _ending(result)
+        print_facts(self._out, {**facts, **_spent(result)})
 
     def _tell(self, text: str) -> None:
         """Where things stand: in the region on a terminal, else as a line on stderr."""
@@ -141,8 +133,12 @@ class Show:
         for number, stage in event.stages.items():
             self._stages[number] = stage
             self._clock.enter(number, stage)
-        doing = _DOING[next(iter(event.stages.values()))] if event.stages else ""
-        self._tell(f"candidate {len(self._rows) + 1} of {self._total}   {doing}" if self._total else doing)
+        if not self._total:
+            self._tell("waiting for the model" if self._calling is None else _calling_text(self._calling))
+        elif len(self._rows) < self._total:  # the stage of the one that is shown, and of no other
+            number = len(self._rows) + 1
+            doing = _DOING.get(self._stages.get(number, ""), "")
+            self._tell(f"candidate {number} of {self._total}   {doing}".rstrip())
 
     def _judged(self, event: Judged) -> None:
         from tfcaf_forge.reports.terminal import candidate_row
@@ -199,12 +195,6 @@ class Show:
         return "   ".join(parts)
 
 
-def _clock() -> Any:  # noqa: ANN401 - Clock
-    from tfcaf_forge.cli.live import Clock
-
-    return Clock()
-
-
 def _coder_text(event: Began) -> str:
     asked = event.settings.asking
     if asked is None:
@@ -216,12 +206,7 @@ def _coder_text(event: Began) -> str:
 
 def _calling_text(event: Calling) -> str:
     """`round 2 of 3   2 calls in flight   7 calls, 12,345 tokens, $0.0123 of $1   best 0.612   4 min left`."""
-    spend, budget = event.spend, event.budget
-    money = spend.money + (f" of ${budget.usd:g}" if budget.usd is not None else "")
-    tokens = f"{spend.tokens_in + spend.tokens_out:,}" + (f" of {budget.tokens:,}" if budget.tokens is not None else "")
-    calls = f"{spend.calls}" + (f" of {budget.calls}" if budget.calls is not None else "")
-    parts = [f"round {event.round + 1} of {event.rounds}", f"{event.in_flight} calls in flight"]
-    parts.append(f"{calls} calls, {tokens} tokens, {money}")
+    parts = [f"round {event.round + 1} of {event.rounds}", in_flight_text(event), calls_text(event)]
     if event.best is not None:
         parts.append(f"best {event.best:.3f}")
     if event.left_s != float("inf"):
@@ -229,8 +214,10 @@ def _calling_text(event: Calling) -> str:
     return "   ".join(parts)
 
 
-def _spent(result: Synthesis, resume: Callable[[str], str]) -> dict[str, str]:
+def _spent(result: Synthesis) -> dict[str, str]:
     """What asking models came to, and how to go on."""
+    from tfcaf_forge.pipeline.outcome import waiting_text
+
     spend = result.spend
     if spend is None:
         return {}
@@ -245,12 +232,14 @@ def _spent(result: Synthesis, resume: Callable[[str], str]) -> dict[str, str]:
         facts["advice"] = f"the evaluator would choose candidate {result.advice.candidate}; the ranking decides"
     if result.reviewer_fault:
         facts["review"] = f"the evaluator was not heard: {result.reviewer_fault}"
+    if result.waiting:
+        facts["waiting"] = waiting_text(result.waiting)
     if result.stopped:
-        facts |= {"stopped": f"{result.stopped}: {result.detail}", "resume": resume(result.resume)}
+        facts |= {"stopped": f"{result.stopped}: {result.detail}", "resume": _here(result.resume)}
     return facts
 
 
-def _ending(result: Synthesis, task: str) -> dict[str, str]:
+def _ending(result: Synthesis) -> dict[str, str]:
     ranking = result.ranking
     assert ranking is not None  # noqa: S101 - the caller has looked
     assert result.evidence is not None  # noqa: S101 - a winner has evidence
@@ -268,8 +257,13 @@ def _ending(result: Synthesis, task: str) -> dict[str, str]:
         "verdicts": ", ".join(verdicts),
         "kernel": f"{kernel}   {size_text(kernel.stat().st_size)}, sha256 {result.kernel_sha256[:12]}…",
         "report": result.report_path,
-        "next": f"{program()} train --task {task} --mixer {kernel}",
+        "next": _here(result.next),
     }
+
+
+def _here(command: str) -> str:
+    """A recorded command line as it can be given here."""
+    return f"{program()} {command.partition(' ')[2]}"
 
 
 def _as_json(result: Synthesis, rows: list[dict[str, str]]) -> dict[str, Any]:

@@ -1,18 +1,16 @@
-"""What a run that asks models adds to the others: its command line, its report, and the list of what left the machine."""
+"""What a run that asks models adds to the others: its report, and the list of what left the machine."""
 
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from tfcaf_forge.errors import StoreError
+from tfcaf_forge.pipeline.command import Given, given_of, next_command
 from tfcaf_forge.pipeline.export import manifest_of
-from tfcaf_forge.pipeline.report import HTML, JSON, command_of, next_command, run_records
-from tfcaf_forge.proposals.asking import Asking
+from tfcaf_forge.pipeline.report import HTML, JSON, graph_text, run_records
 from tfcaf_forge.proposals.transcript import departures
 from tfcaf_forge.records.base import canonical_json
 from tfcaf_forge.records.ranking import Ranking
@@ -24,24 +22,6 @@ from tfcaf_forge.reports.view import view
 from tfcaf_forge.store import Store
 
 DEPARTURES = "departures.json"
-
-
-def model_options(asking: Asking) -> list[str]:
-    """The options of the command line that say how models are asked."""
-    words = ["--model", asking.model]
-    if "://" in asking.endpoint:
-        words += ["--api-base", asking.endpoint]
-    words += ["--evaluator-model", _named(asking.evaluator, asking.evaluator_endpoint) if asking.evaluator else "none"]
-    for name, endpoint in asking.fallbacks:
-        words += ["--fallback", _named(name, endpoint)]
-    words += ["--strategy", asking.strategy, "--temperature", f"{asking.temperature:g}"]
-    return [*words, "--answer-tokens", str(asking.answer_tokens), "--repairs", str(asking.repairs)]
-
-
-def resume_command(settings: dict[str, Any], asking: Asking | None, folder: Path) -> str:
-    """The command line that begins or resumes a run; budgets are left to be given anew."""
-    text = command_of(settings, folder)
-    return text if asking is None else f"{text} {shlex.join(model_options(asking))}"
 
 
 def write_departures(store: Store) -> int:
@@ -56,17 +36,17 @@ def write_departures(store: Store) -> int:
     return len(left)
 
 
-def write_model_report(store: Store, ranking: Ranking, command: str, kernel: KernelFile | None) -> Path:
+def write_model_report(store: Store, ranking: Ranking, kernel: KernelFile | None) -> Path:
     """The report of a run that asked models, whether it came to its end or not."""
-    records = dataclasses.replace(run_records(store), command=command)
+    records = run_records(store)
     if records.ranking is None and kernel is not None and ranking.winner is not None:
         records = dataclasses.replace(
             records,
             ranking=ranking,
             manifest=manifest_of(store, ranking.winner),
             kernel=kernel,
-            graph_text=_graph_text(store, ranking.winner, records.task.names),
-            next_command=next_command(records.task, Path(kernel.path)),
+            graph_text=graph_text(records.traced[ranking.winner], records.task),
+            next_command=next_command(records.task.name, Path(kernel.path), given_of(store)),
         )
     data = view(records)
     store.write_file(JSON, to_json(data))
@@ -86,6 +66,12 @@ def recorded_task(run: Path) -> TaskSpec:
     return task
 
 
+def recorded_given(run: Path) -> Given:
+    """How a recorded run was begun; errors as in `recorded_task`."""
+    with Store(run, write=False) as store:
+        return given_of(store)
+
+
 def recorded_outcome(run: Path) -> str:
     """The digest of a recorded run's winning graph; empty if it has none."""
     with Store(run, write=False) as store:
@@ -94,15 +80,3 @@ def recorded_outcome(run: Path) -> str:
             return ""
         traced = store.read("traced", Traced, ranking.winner)
     return "" if traced is None else traced.graph_digest
-
-
-def _graph_text(store: Store, winner: int, names: tuple[str, ...]) -> str:
-    from tfcaf_forge.graph.printer import to_text
-    from tfcaf_forge.graph.verify import verify
-
-    traced = store.read("traced", Traced, winner)
-    return "" if traced is None else to_text(traced.graph, verify(traced.graph), names)
-
-
-def _named(name: str, endpoint: str) -> str:
-    return f"{name}@{endpoint}" if "://" in endpoint else name

@@ -11,6 +11,7 @@ import msgspec
 
 from tfcaf_forge.errors import StoreError
 from tfcaf_forge.pipeline.archive import BundleError, pack, read
+from tfcaf_forge.pipeline.command import given_of
 from tfcaf_forge.pipeline.environment import forge_version
 from tfcaf_forge.pipeline.facts import Facts, facts_of, lock
 from tfcaf_forge.pipeline.report import KERNEL, REPLAY, begun, measured_of, records_with
@@ -109,7 +110,7 @@ def files_of(store: Store) -> dict[str, bytes]:
     folder = store.folder
     task, settings = begun(store)
     first = {
-        FACTS: canonical_json(facts_of(folder, task, settings, folder / KERNEL)),
+        FACTS: canonical_json(facts_of(folder, task, settings, folder / KERNEL, given_of(store))),
         MEASURED: canonical_json(measured_of(store)),
     }
     facts, measured = decoded(first, FACTS, Facts), decoded(first, MEASURED, dict[str, Any])  # as a reader finds them

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from tfcaf_forge.pipeline.command import Given, command_of, next_command, task_reference
 from tfcaf_forge.pipeline.environment import environment, forge_version
-from tfcaf_forge.records.base import Record, convert, digest_bytes
+from tfcaf_forge.records.base import Record, digest_bytes
 from tfcaf_forge.records.task_spec import TaskSpec
-from tfcaf_forge.resources import bundled_tasks
 
 
 class Facts(Record, frozen=True, kw_only=True):
@@ -41,15 +40,15 @@ class Facts(Record, frozen=True, kw_only=True):
     environment: dict[str, str]
 
 
-def facts_of(folder: Path, task: TaskSpec, settings: dict[str, Any], kernel: Path) -> Facts:
-    """The facts of a run's folder on this machine, today."""
+def facts_of(folder: Path, task: TaskSpec, settings: dict[str, Any], kernel: Path, given: Given) -> Facts:
+    """The facts of a run's folder on this machine, today; `given` is how its last session was begun."""
     return Facts(
         name=folder.name,
         made=datetime.now(UTC).date().isoformat(),
         forge_version=forge_version(),
-        command=_whole_command(settings, folder),
-        next_command=next_command(task, kernel),
-        task_reference=task_reference(task),
+        command=command_of(settings, folder, given),
+        next_command=next_command(task.name, kernel, given),
+        task_reference=task_reference(task.name, given),
         run_path=str(folder),
         kernel_path=str(kernel),
         environment={**environment(), **_hardware(), "lock": f"sha256 {digest_bytes(lock())}"},
@@ -62,37 +61,6 @@ def lock() -> bytes:
     read = (distribution.metadata for distribution in distributions())
     names = {f"{str(metadata['Name']).lower()}=={metadata['Version']}" for metadata in read if metadata["Name"]}
     return "".join(f"{name}\n" for name in sorted(names)).encode()
-
-
-def command_of(settings: dict[str, Any], folder: Path) -> str:
-    """The command line that begins, resumes or repeats a run."""
-    parts = ["forge", "synthesize", "--task", str(settings["task"]), "--seed", str(settings["seed"])]
-    for name in ("rounds", "candidates", "episodes", "profile"):
-        parts += [f"--{name}", str(settings[name])]
-    parts += ["--sandbox", str(settings["backend"]), "--limits", str(settings["limits"])]
-    parts += [word for layer in settings.get("require", ()) for word in ("--require-layers", layer)]
-    parts += ["--out", str(folder)]
-    return shlex.join(parts)
-
-
-def _whole_command(settings: dict[str, Any], folder: Path) -> str:
-    """The same, with how models are asked."""
-    if not settings.get("asking"):
-        return command_of(settings, folder)
-    from tfcaf_forge.pipeline.asked import resume_command
-    from tfcaf_forge.proposals.asking import Asking
-
-    return resume_command(settings, convert(settings["asking"], Asking, what=str(folder)), folder)
-
-
-def next_command(task: TaskSpec, kernel: Path) -> str:
-    """How to train with a kernel."""
-    return shlex.join(["forge", "train", "--task", task_reference(task), "--mixer", str(kernel)])
-
-
-def task_reference(task: TaskSpec) -> str:
-    """What to give to `--task`: the name of a bundled task."""
-    return task.name if task.name in bundled_tasks() else f"{task.name}.toml"
 
 
 def _hardware() -> dict[str, str]:

@@ -171,7 +171,10 @@ class Synthesis(Plain, frozen=True, kw_only=True):
         evidence: the verdicts on the winner.
         stopped, detail: why the run ended before its last round (`budget`, `breaker`, `interrupted`, `transcript`),
             and the same as a sentence; empty if it did not. A stopped run can be resumed.
+        waiting: by candidate, the code of an answer that held no function where the run stopped before its repair was
+            asked for. The call is counted and its answer kept: resuming begins with the repair.
         resume: the command line that resumes or repeats it.
+        next: the command line that trains with the kernel; empty without one.
         spend: what models have cost; None if none was asked.
         advice: the evaluator's choice, which decides nothing.
         reviewer_fault: why the evaluator was not heard, if it was not.
@@ -193,7 +196,9 @@ class Synthesis(Plain, frozen=True, kw_only=True):
     evidence: Evidence | None
     stopped: str = ""
     detail: str = ""
+    waiting: dict[int, str] = {}
     resume: str = ""
+    next: str = ""
     spend: Spend | None = None
     advice: Advice | None = None
     reviewer_fault: str = ""
@@ -211,3 +216,11 @@ class Synthesis(Plain, frozen=True, kw_only=True):
         if not self.kernel_path:
             raise InputError(f"no candidate was accepted, so there is no kernel; see {self.report_path}")
         return load_kernel(Path(self.kernel_path))
+
+
+def waiting_text(waiting: Mapping[int, str]) -> str:
+    """`candidate 2: its answer held no function (no-code); it is kept, and its repair comes first on resuming`."""
+    return "; ".join(
+        f"candidate {number}: its answer held no function ({code}); it is kept, and its repair comes first on resuming"
+        for number, code in waiting.items()
+    )

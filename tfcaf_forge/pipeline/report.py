@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tfcaf_forge.errors import ForgeError, StoreError
+from tfcaf_forge.pipeline.command import given_of
 from tfcaf_forge.pipeline.export import manifest_of
-from tfcaf_forge.pipeline.facts import Facts, command_of, facts_of, next_command, task_reference
+from tfcaf_forge.pipeline.facts import Facts, facts_of
 from tfcaf_forge.proposals.exchange import Answered, Asked
 from tfcaf_forge.records.equivalence import Equivalence
 from tfcaf_forge.records.mutation import MutationScore
@@ -30,7 +31,7 @@ from tfcaf_forge.reports.waivers import FILE as WAIVERS
 from tfcaf_forge.reports.waivers import parse as parse_waivers
 from tfcaf_forge.store import Entry, Store, chained
 
-__all__ = ["HTML", "JSON", "command_of", "next_command", "report", "run_records", "task_reference", "write_report"]
+__all__ = ["HTML", "JSON", "report", "run_records", "write_report"]
 
 HTML, JSON = "report.html", "report.json"
 KERNEL, REPLAY = "kernel.safetensors", "replay"
@@ -73,7 +74,7 @@ def run_records(store: Store) -> RunRecords:
         StoreError: the run was killed before its first record.
     """
     task, settings = begun(store)
-    facts = facts_of(store.folder, task, settings, store.folder / KERNEL)
+    facts = facts_of(store.folder, task, settings, store.folder / KERNEL, given_of(store))
     return records_with(store, facts, measured_of(store), _waivers_in(store.folder))
 
 

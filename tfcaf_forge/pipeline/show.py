@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tfcaf_forge.errors import InputError, StoreError
+from tfcaf_forge.pipeline.command import given_of
 from tfcaf_forge.pipeline.facts import facts_of
 from tfcaf_forge.pipeline.report import KERNEL, begun, graph_text, records_with
 from tfcaf_forge.records.proposal import Proposal
@@ -40,7 +41,7 @@ def records_of(run: Path) -> RunRecords:
     """
     with Store(run, write=False) as store:
         task, settings = begun(store)
-        return records_with(store, facts_of(run, task, settings, run / KERNEL), {}, b"")
+        return records_with(store, facts_of(run, task, settings, run / KERNEL, given_of(store)), {}, b"")
 
 
 def proposal_of(records: RunRecords, number: int) -> Proposal:

@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 
 from tfcaf_forge.errors import InputError
-from tfcaf_forge.pipeline.asked import resume_command, write_departures, write_model_report
+from tfcaf_forge.pipeline.asked import write_departures, write_model_report
 from tfcaf_forge.pipeline.behaviour import Fingerprints
 from tfcaf_forge.pipeline.candidates import Candidates
+from tfcaf_forge.pipeline.command import Given, command_of, given_of, keep_given, next_command
 from tfcaf_forge.pipeline.crowned import MUTANTS, Crowned
 from tfcaf_forge.pipeline.export import write_kernel
 from tfcaf_forge.pipeline.judge import Judge
@@ -29,6 +30,7 @@ from tfcaf_forge.pipeline.outcome import (
     Settings,
     Staged,
     Synthesis,
+    waiting_text,
 )
 from tfcaf_forge.pipeline.ranked import collect
 from tfcaf_forge.pipeline.report import write_report
@@ -74,6 +76,7 @@ def synthesize(
     require: Sequence[str] = (),
     sandbox: Sandbox | None = None,
     mutants: int = MUTANTS,
+    given: Given | None = None,
     notify: Notify | None = None,
     brake: Brake | None = None,
 ) -> Synthesis:
@@ -96,6 +99,7 @@ def synthesize(
         require: layers of the sandbox without which nothing runs, besides those of the profile; `all` for every one.
         sandbox: one that was opened with these three and is to be used in place of a new one.
         mutants: deliberate faults that are tried on the winner, to see how many are noticed; 0 for none.
+        given: the command line that this is, for the report to repeat it; None for a call in Python.
         notify: told what happens as it happens.
         brake: ends the run early, but in order, when it is pulled.
 
@@ -111,7 +115,7 @@ def synthesize(
     if rounds < 1 or candidates < 1:
         raise InputError(f"{rounds} rounds of {candidates} candidates; both must be at least 1")
     writer: Coder = coder or OfflineCoder(seed=seed)
-    given = None if replay is None else load_dataset(replay, spec)
+    dataset = None if replay is None else load_dataset(replay, spec)
     settings = Settings(
         task=spec.name,
         task_digest=spec.digest,
@@ -120,7 +124,7 @@ def synthesize(
         rounds=rounds,
         candidates=candidates,
         episodes=episodes,
-        replay="" if given is None else given.digest,
+        replay="" if dataset is None else dataset.digest,
         profile=profile,
         backend=backend,
         limits=limits,
@@ -130,7 +134,8 @@ def synthesize(
     )
     folder = out or Path("runs") / default_name(spec, seed, models)
     with Store(folder) as store:
-        run = _Run(store, spec, settings, writer, given, sandbox, notify or _ignore, brake or Brake())
+        run = _Run(store, spec, settings, writer, dataset, sandbox, notify or _ignore, brake or Brake())
+        keep_given(store, given)
         return run.go() if models is None else run.go_with(models)
 
 
@@ -143,13 +148,13 @@ class _Run:
         task: TaskSpec,
         settings: Settings,
         coder: Coder,
-        given: Dataset | None,
+        replay: Dataset | None,
         opened: Sandbox | None,
         notify: Notify,
         brake: Brake,
     ) -> None:
         self._store, self._task, self._settings, self._opened = store, task, settings, opened
-        self._coder, self._given, self._notify, self._brake = coder, given, notify, brake
+        self._coder, self._replay, self._notify, self._brake = coder, replay, notify, brake
         store.pin(settings.pinned)
         store.append("task", task)
         self._candidates = Candidates(store)
@@ -157,6 +162,7 @@ class _Run:
         self._session: Session | None = None
         self._turn = 0
         self._ended = Drafts(by_index={})
+        self._waiting: dict[int, str] = {}
 
     def go(self) -> Synthesis:
         """Run the loop to its end and write kernel and report."""
@@ -178,7 +184,8 @@ class _Run:
                 raise KeyboardInterrupt
             if not self._candidates.proposals:
                 remedy = "; raise it, and repeat the command" if self._ended.stopped == "budget" else ""
-                raise ModelError(f"no candidate was proposed: {self._ended.detail}{remedy}")
+                kept = f"; {waiting_text(self._waiting)}" if self._waiting else ""
+                raise ModelError(f"no candidate was proposed: {self._ended.detail}{remedy}{kept}")
             with self._sandbox() as sandbox:
                 ranker, examiner = self._begin(sandbox)
                 fingerprints = Fingerprints(self._task, ranker.states, self._settings.seed)
@@ -207,9 +214,9 @@ class _Run:
 
     def _dataset(self) -> Dataset:
         """The dataset that was given, the one that the run has collected, or a new one."""
-        if self._given is not None:
-            self._store.append("dataset", self._given.info)
-            return self._given
+        if self._replay is not None:
+            self._store.append("dataset", self._replay.info)
+            return self._replay
         folder = self._store.folder / REPLAY
         if folder.exists():
             dataset = load_dataset(folder, self._task)
@@ -232,7 +239,7 @@ class _Run:
         drafts = self._session.coder.draft(self._task, round=turn, ids=ids, history=known.history(), baseline=baseline)
         for _, draft in sorted(drafts.by_index.items()):
             known.draft(draft)
-        self._ended = drafts
+        self._ended, self._waiting = drafts, {ids[index]: code for index, code in sorted(drafts.waiting.items())}
 
     def _judge_round(self, turn: int, judge: Judge) -> None:
         """Judge the proposals of a round that are there."""
@@ -286,14 +293,13 @@ class _Run:
             ).record(lambda text: self._notify(Checking(text)))  # fmt: skip
         if self._session is None:
             return self._synthesis(ranking, kernel, write_report(self._store))
-        command = resume_command(self._settings.pinned, self._settings.asking, self._store.folder)
         advice = self._advice(ranker.baseline)
-        found = self._synthesis(ranking, kernel, write_model_report(self._store, ranking, command, kernel))
+        found = self._synthesis(ranking, kernel, write_model_report(self._store, ranking, kernel))
         return msgspec.structs.replace(
             found,
             stopped=self._ended.stopped,
             detail=self._ended.detail,
-            resume=command,
+            waiting=self._waiting,
             spend=self._session.spend,
             advice=advice,
             reviewer_fault=self._session.coder.reviewer_fault,
@@ -313,7 +319,7 @@ class _Run:
         return advice
 
     def _synthesis(self, ranking: Ranking, kernel: KernelFile | None, report: Path) -> Synthesis:
-        known, winner = self._candidates, ranking.winner
+        known, winner, given = self._candidates, ranking.winner, given_of(self._store)
         accepted = [e for e in known.evidence.values() if e.accepted]
         return Synthesis(
             folder=str(self._store.folder),
@@ -329,6 +335,8 @@ class _Run:
             duplicates=len(known.duplicates),
             accepted=len(accepted),
             evidence=None if winner is None else known.evidence[winner],
+            resume=command_of(self._settings.pinned, self._store.folder, given),
+            next="" if kernel is None else next_command(self._task.name, Path(kernel.path), given),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tfcaf_forge.records.base import Plain
@@ -82,11 +82,14 @@ class Drafts:
         by_index: what was written, by index in the round; an index that is missing was not asked.
         stopped: why the run cannot go on (`budget`, `breaker`, `interrupted`, `transcript`); empty if it can.
         detail: the same as a sentence.
+        waiting: by index, the code of an answer that held no function and whose repair could not be asked for any
+            more. The answer is on the disk; a resumed run begins with its repair.
     """
 
     by_index: dict[int, Draft]
     stopped: str = ""
     detail: str = ""
+    waiting: dict[int, str] = field(default_factory=dict[int, str])
 
 
 class RoundCoder(Protocol):

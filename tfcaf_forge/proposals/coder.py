@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tfcaf_forge.proposals.answer import function_in, last_resort
@@ -27,6 +28,14 @@ _LONGEST_NOTE = 300
 _LONGEST_ECHO = 6000
 """Characters of an unusable answer that are sent back with its repair prompt."""
 _LONGEST_RAW = 16_000
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """No further call may be made for a place; `waiting` is the code of an answer whose repair is still to be asked for."""
+
+    by: Stop
+    waiting: str
 
 
 class ModelCoder:
@@ -108,10 +117,13 @@ class ModelCoder:
             for one in tasks.values():
                 one.cancel()
         results = {index: one.result() for index, one in tasks.items()}
-        stops = [result for result in results.values() if isinstance(result, Stop)]
-        drafts = {index: result for index, result in results.items() if isinstance(result, Draft)}
+        ended = {index: result for index, result in results.items() if isinstance(result, _Ended)}
+        stop = next((one.by for one in ended.values()), None)
         return Drafts(
-            by_index=drafts, stopped=stops[0].reason if stops else "", detail=stops[0].detail if stops else ""
+            by_index={index: result for index, result in results.items() if isinstance(result, Draft)},
+            stopped="" if stop is None else stop.reason,
+            detail="" if stop is None else stop.detail,
+            waiting={index: one.waiting for index, one in ended.items() if one.waiting},
         )
 
     async def _place(
@@ -123,8 +135,9 @@ class ModelCoder:
         earlier: Sequence[Attempt],
         baseline: Score | None,
         suggestion: str,
-    ) -> Draft | Stop:
+    ) -> Draft | _Ended:
         """One place in the round: its question, and the repair of answers that hold no function."""
+        waiting = ""
         plan = self._plan(round, index, earlier)
         messages = self._messages(plan, task, baseline, suggestion)
         parameters = self._asking.parameters(index)
@@ -135,9 +148,10 @@ class ModelCoder:
                 found = function_in(answered)
                 if isinstance(found, str) or answered.reply is None:
                     break
+                waiting = found.code
                 messages = (*messages, *_ask_again(answered.reply.text, found))
         except Stop as stop:
-            return stop
+            return _Ended(stop, waiting)
         return self._as_draft(plan, answered, found, round=round, index=index, id=id, parameters=parameters)  # pyright: ignore[reportPossiblyUnboundVariable] - there is at least one turn
 
     def _as_draft(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -56,7 +57,7 @@ def box():
 @pytest.fixture(scope="module")
 def run(box):
     def once(out, models, rounds=1, candidates=1, **more):
-        given = {"seed": 0, "episodes": 40, "sandbox": box, **more}
+        given = {"seed": 0, "episodes": 40, "mutants": 0, "sandbox": box, **more}
         return synthesize(
             given.pop("task", TASK), models=models, out=out, rounds=rounds, candidates=candidates, **given
         )
@@ -143,6 +144,32 @@ def test_the_budget_ends_a_run_with_its_best_and_more_budget_resumes_it(run, ser
     assert second.spend is not None
     assert second.spend.calls == 2
     assert len(server.requests) == 2
+
+
+def test_an_answer_whose_repair_the_budget_forbids_is_counted_told_of_and_repaired_on_resuming(run, serve, tmp_path):
+    def answer(number, body):
+        turns = [m for m in body["messages"] if m["role"] == "assistant"]
+        return Say(text=FINE if body["seed"] == 0 else OTHER if turns else "Weigh them well.")
+
+    server = serve(answer)
+    model = litellm_model(server)
+    one_at_a_time = msgspec.structs.replace(QUICK, concurrency=1)
+    few = models_of(model, budget=Budget(tokens=10**7, calls=2), limits=one_at_a_time)
+    first = run(tmp_path / "run", few, candidates=2)
+    assert (first.stopped, first.proposed, first.waiting) == ("budget", 1, {2: "no-code"})
+    assert first.spend is not None
+    assert first.spend.calls == 2
+    assert "Weigh them well." in (tmp_path / "run" / "report.json").read_text()
+    second = run(tmp_path / "run", models_of(model), candidates=2)
+    assert (second.stopped, second.accepted, second.waiting) == ("", 2, {})
+    assert len(server.requests) == 3
+
+
+def test_a_budget_that_ends_before_the_first_function_says_what_is_kept(run, serve, tmp_path):
+    server = serve([Say(text="Weigh them well."), Say(text=FINE)])
+    few = models_of(litellm_model(server), budget=Budget(tokens=10**7, calls=1))
+    with pytest.raises(ModelError, match=r"--max-calls 1 is used up; raise it.*candidate 1: .*\(no-code\); it is kept"):
+        run(tmp_path / "run", few)
 
 
 def test_the_brake_ends_a_run_in_order(run, serve, tmp_path):
@@ -233,7 +260,7 @@ def forge(*words, cwd, **environment):
 def command(server, out, *more):
     return [
         "synthesize", "--task", TASK, "--episodes", "40", "--model", "openai/scripted", "--api-base", server.url, "--evaluator-model", "none",
-        "--out", out, "--json", *more,
+        "--out", out, "--json", "--mutants", 0, *more,
     ]  # fmt: skip
 
 
@@ -338,29 +365,62 @@ def wait_until(ready, process, seconds=300.0):
     raise AssertionError("not in time")
 
 
-def test_ctrl_c_once_saves_and_prints_how_to_resume(serve, tmp_path):
-    server = serve(lambda number, body: Say(text=[FINE, OTHER][min(number, 1)], delay=0.0 if number == 0 else 3.0))
-    words = [
-        w
-        for w in command(server, tmp_path / "run", "--rounds", 3, "--candidates", 1, "--max-minutes", 9.5)
-        if w != "--json"
-    ]
+@contextlib.contextmanager
+def started(words, **environment):
+    """The command line as a process whose output is kept; it is ended with the test."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tfcaf_forge", *map(str, words)],
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until(lambda: len(server.requests) == 2, process)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=300)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_ctrl_c_once_saves_and_prints_how_to_resume(serve, tmp_path):
+    server = serve(lambda number, body: Say(text=[FINE, OTHER][min(number, 1)], delay=0.0 if number == 0 else 3.0))
+    words = command(server, tmp_path / "run", "--rounds", 3, "--candidates", 1, "--max-minutes", 9.5, "--local-only")
+    words.remove("--json")
+    with started(words) as process:
+        wait_until(lambda: len(server.requests) == 2, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 0
     assert "Ctrl-C again stops at once" in err
     assert "stopped  interrupted" in " ".join(out.split("\n")).replace("   ", "  ")
-    assert "resume" in out
-    assert "--model openai/scripted" in out
-    assert "--max-minutes 9.5" in out.split("resume", 1)[1]
+    resume = out.split("resume", 1)[1]
+    assert "--model openai/scripted" in resume
+    assert "--local-only --max-minutes 9.5" in resume
     assert len(server.requests) == 2
     assert (tmp_path / "run" / "kernel.safetensors").is_file()
+    repeat = json.loads((tmp_path / "run" / "report.json").read_text())["reproduce"]["command"]
+    assert repeat.split(" ", 1)[1] in resume
+
+
+def test_ctrl_c_twice_stops_at_once_and_the_same_command_goes_on(serve, tmp_path):
+    patient = [True]
+    server = serve(lambda number, body: Say(text=[FINE, OTHER][body["seed"]], hang=body["seed"] == 1 and patient[0]))
+    words = command(server, tmp_path / "run", "--rounds", 1, "--candidates", 2)
+    with started(words) as process:
+        wait_until(lambda: len(answers_in(tmp_path / "run")) == 1 and len(server.requests) == 2, process)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.readline() + process.stderr.readline()
+        assert "finishing what is in flight" in said
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)  # the call itself would hang for longer
+    assert (process.returncode, out) == (130, "")
+    assert err.strip() == "interrupted; repeat the same command to go on where it stopped"
+    patient[0] = False
+    done = forge(*words, cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["proposed"], found["stopped"]) == (0, 2, "")
+    assert (found["spend"]["calls"], found["spend"]["lost"]) == (3, 1)
+    assert [body["seed"] for body in server.requests].count(0) == 1
 
 
 def invoke(*words):
