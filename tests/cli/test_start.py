@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import Forge
+from tfcaf_forge.cli.app import VERBS, verb
 
 HEAVY = ("torch", "hypothesis", "litellm", "gymnasium", "numpy")
 
@@ -22,6 +23,17 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_help_loads_nothing_heavy() -> None:
     code = "import sys; sys.argv = ['forge', '--help']\nfrom tfcaf_forge.cli import main\ntry: main()\nexcept SystemExit: pass"
     assert not imported_by(code) & {"torch", "hypothesis", "litellm", "gymnasium"}
+
+
+def test_help_imports_no_verb() -> None:
+    code = "import sys\nfrom tfcaf_forge.cli import main\nsys.argv = ['forge', '--help']\ntry: main()\nexcept SystemExit: pass\n"
+    code += "assert not [name for name in sys.modules if name.startswith('tfcaf_forge.cli.') and name != 'tfcaf_forge.cli.app']"
+    assert "typer" in imported_by(code)
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_the_list_of_verbs_says_what_the_verb_itself_says(name: str) -> None:
+    assert " ".join(verb(name).help.split("\n\n")[0].split()) == VERBS[name]
 
 
 def test_the_public_names_resolve() -> None:

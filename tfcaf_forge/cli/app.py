@@ -1,40 +1,70 @@
-"""The `forge` command: its verbs, and the one place where errors become messages and exit codes."""
+"""The `forge` command: its verbs, and the one place where errors become messages and exit codes.
+
+A verb's module is imported when the verb is called; the list of verbs shows the lines that stand here. So `forge --help`
+takes what Python and the library of the command line take, and no more.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
-from tfcaf_forge import __version__
-from tfcaf_forge.cli import (
-    attack,
-    bundle,
-    collect,
-    compare,
-    dataset,
-    diff,
-    export,
-    rank,
-    recheck,
-    report,
-    runs,
-    sandbox,
-    show,
-    sign,
-    stability,
-    synthesize,
-    task,
-    train,
-    verify,
-    vet,
-)
-from tfcaf_forge.cli.output import fail, wants_json
 from tfcaf_forge.errors import ForgeError
+from tfcaf_forge.version import VERSION
+
+VERBS = {
+    "synthesize": "Propose, vet and rank credit functions for a task; export the best as a kernel.",
+    "stability": "Measure how reliably models write functions that hold, next to the offline coder. Budgets are for each model.",
+    "vet": "Run a function in the sandbox, take its graph out, prove and test it.",
+    "collect": "Record real episodes to a replay dataset, by random and (where known) scripted behaviour.",
+    "rank": "Rank functions on replayed trajectories. Python files are vetted first.",
+    "recheck": "Hold a deployed kernel against new data: keep it, look at it, or take it out of service.",
+    "export": "Write an accepted candidate of a run as a kernel, one .safetensors file without code; or in another format.",
+    "train": "Train parameter-sharing Q-learners with a mixer.",
+    "compare": "Compare training runs: mixers side by side, over seeds, with intervals.",
+    "report": "Write a run's report anew: one self-contained HTML file, or the same facts for another program.",
+    "show": "Show one candidate of a run: source, verdicts, counterexamples, graph.",
+    "diff": "Compare two candidates, or the winners of two runs: source, graph, verdicts, scores.",
+    "runs": "List the runs of a folder: task, status, winner, gain over equal weights.",
+    "bundle": "Write a run as one file that anyone can verify: kernel, records, journal, reports, versions.",
+    "sign": "Sign a bundle with a key of one's own, offline.",
+    "verify": "Check a bundle offline: signature, digests, graphs, kernel, proofs, counterexamples. Runs no candidate's code.",
+    "attack": "Attack your own sandbox with the bundled corpus of hostile functions, and print the scoreboard.",
+    "task": "Tasks: what is bundled, what it declares, and whether its environment agrees.",
+    "dataset": "Replay datasets: what they hold, whether they keep to their task, and how to make them.",
+    "sandbox": "The sandbox: what holds on this machine, and its image for Docker.",
+}
+"""What the list of verbs says of each: the first paragraph of its own help, which a test holds it to."""
+
+
+def verb(name: str) -> Any:  # noqa: ANN401 - a command of whichever click typer brings
+    """A verb as a command: `cli.NAME.NAME` with its `EPILOG`, or the group `cli.NAME.app`."""
+    module = import_module(f"tfcaf_forge.cli.{name}")
+    if hasattr(module, "app"):
+        found = get_group(module.app)
+        found.name = name
+        return found
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+    alone.command(name, epilog=module.EPILOG)(getattr(module, name))
+    return get_command(alone)
+
+
+class _Verbs(TyperGroup):
+    """Knows its verbs by name and line, and imports the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401 - click's
+        name, known, rest = super().resolve_command(ctx, args)
+        return name, known if known is None else verb(str(known.name)), rest
+
 
 app = typer.Typer(
     name="forge",
+    cls=_Verbs,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -48,7 +78,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        sys.stdout.write(f"tfcaf-forge {__version__}\n")
+        sys.stdout.write(f"tfcaf-forge {VERSION}\n")
         raise typer.Exit
 
 
@@ -62,26 +92,12 @@ def _options(
     del version
 
 
-app.command(epilog=synthesize.EPILOG)(synthesize.synthesize)
-app.command(epilog=stability.EPILOG)(stability.stability)
-app.command(epilog=vet.EPILOG)(vet.vet)
-app.command(epilog=collect.EPILOG)(collect.collect)
-app.command(epilog=rank.EPILOG)(rank.rank)
-app.command(epilog=recheck.EPILOG)(recheck.recheck)
-app.command(epilog=export.EPILOG)(export.export)
-app.command(epilog=train.EPILOG)(train.train)
-app.command(epilog=compare.EPILOG)(compare.compare)
-app.command(epilog=report.EPILOG)(report.report)
-app.command(epilog=show.EPILOG)(show.show)
-app.command(epilog=diff.EPILOG)(diff.diff)
-app.command(epilog=runs.EPILOG)(runs.runs)
-app.command(epilog=bundle.EPILOG)(bundle.bundle)
-app.command(epilog=sign.EPILOG)(sign.sign)
-app.command(epilog=verify.EPILOG)(verify.verify)
-app.command(epilog=attack.EPILOG)(attack.attack)
-app.add_typer(task.app, name="task")
-app.add_typer(dataset.app, name="dataset")
-app.add_typer(sandbox.app, name="sandbox")
+def _by_name() -> None:
+    """Stand for a verb in the list of verbs; it is never called."""
+
+
+for _name, _line in VERBS.items():
+    app.command(_name, help=_line)(_by_name)
 
 
 def main() -> None:
@@ -89,6 +105,8 @@ def main() -> None:
     try:
         app()
     except ForgeError as fault:
+        from tfcaf_forge.cli.output import fail, wants_json
+
         sys.exit(fail(fault, as_json=wants_json(sys.argv)))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; repeat the same command to go on where it stopped\n")
