@@ -182,6 +182,21 @@ def better_score(f: Forger) -> None:
     f.put("ranking", 0, ranking)
 
 
+def without_prediction(f: Forger) -> None:
+    """One candidate is left to be put in order by its score."""
+    ranking = f.record("ranking", 0)
+    score = ranking["scores"][0] | {"predicted": None}
+    ranking["scores"][0] = score
+    f.put("score", score["candidate"], score)
+    f.put("ranking", 0, ranking)
+
+
+def better_baseline(f: Forger) -> None:
+    ranking = f.record("ranking", 0)
+    ranking["baseline"]["predicted"] = {"value": 0.1, "low": 0.1, "high": 0.1}
+    f.put("ranking", 0, ranking)
+
+
 def other_winner(f: Forger) -> None:
     ranking = f.record("ranking", 0)
     ranking["winner"] = next(s["candidate"] for s in ranking["scores"] if s["candidate"] != ranking["winner"])
@@ -256,7 +271,7 @@ def shorter_run(f: Forger) -> None:
     ranking = f.record("ranking", 0)
     ranking["scores"] = [s for s in ranking["scores"] if s["candidate"] != 5]
     ranking["winner"] = 1
-    ranking["better_than_baseline"] = ranking["scores"][0]["gain"]["low"] > 0
+    ranking["better_than_baseline"] = ranking["scores"][0]["predicted"]["low"] > 0
     for kind in ("equivalence", "mutation", "observed"):
         number = next(x["candidate"] for x in f.lines if x["kind"] == kind)
         f.drop(kind, number)
@@ -330,7 +345,9 @@ SEALED: dict[str, tuple[Callable[[Forger], None], str]] = {
     "a candidate removed": (without_candidate, "candidate 2 is missing"),
     "evidence removed": (dropped("evidence", 3), "candidate 3 has no fate"),
     "a score raised": (better_score, "other scores than those recorded"),
-    "another winner": (other_winner, "is not the accepted candidate with the best score"),
+    "a prediction taken away": (without_prediction, "predictions of candidates and baseline do not go together"),
+    "equal weights away from 0": (better_baseline, "predictions of candidates and baseline do not go together"),
+    "another winner": (other_winner, "is not the accepted candidate that stands first"),
     "another replay dataset": (other_dataset, "another replay dataset than the one recorded"),
     "a narrower domain": (other_domain, "settings name another task"),
     "the HTML report edited": (edited("report.html", "REFUTED", "PROVED"), "report: report.html says something else"),
@@ -436,10 +453,10 @@ def scores_by_pen(f: Forger) -> None:
     """A better score in every record that says it, so that nothing contradicts anything."""
     won = winner_of(f)
     score, ranking = f.record("score", won), f.record("ranking", 0)
-    for name in ("score", "gain"):
+    for name in ("score", "gain", "predicted"):
         score[name] = {part: value + 0.1 for part, value in score[name].items()}
     ranking["scores"] = [score if s["candidate"] == won else s for s in ranking["scores"]]
-    ranking["better_than_baseline"] = score["gain"]["low"] > 0
+    ranking["better_than_baseline"] = score["predicted"]["low"] > 0
     f.put("score", won, score)
     f.put("ranking", 0, ranking)
 

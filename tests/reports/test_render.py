@@ -154,7 +154,7 @@ def test_the_first_screen_holds_the_verdict(run: RunRecords) -> None:
     first = text[: text.index("Every candidate and what became of it")]
     for part in (
         "Candidate 11 is accepted",
-        "Better than equal weights (VDN, 0.604) by 0.084 [0.050, 0.120]",
+        "Predicted to train better than equal weights (VDN) by +0.336 [0.312, 0.360]",
         "3f2a" * 16,
         "8 of 9 layers in force",
         "not in force: network-namespace",
@@ -169,7 +169,7 @@ def test_a_winner_that_is_no_better_is_called_so_first(run: RunRecords) -> None:
     assert run.ranking is not None
     even = replace(run, ranking=msgspec.structs.replace(run.ranking, better_than_baseline=False))
     text = Page(to_html(view(even))).text
-    assert "No better than equal weights" in text[: text.index("Every candidate")]
+    assert "Predicted to train no better than equal weights" in text[: text.index("Every candidate")]
 
 
 def test_contradicting_records_raise_an_alarm_on_the_first_screen(run: RunRecords) -> None:

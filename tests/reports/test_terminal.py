@@ -33,8 +33,8 @@ def test_an_accepted_candidate(run: RunRecords) -> None:
         "finite": "PROVED",
         "rows": "PROVED",
         "starved": "0.0 %",
-        "score": "0.688",
-        "95 %": "[0.664, 0.712]",
+        "predicted": "+0.336",
+        "95 %": "[0.312, 0.360]",
         "what happened": "",
     }
 

@@ -20,7 +20,7 @@ def evidence(*statuses: Status, required: bool = True) -> Evidence:
 def with_gain(run: RunRecords, low: float, value: float, high: float, better: bool) -> Ranking:
     assert run.ranking is not None
     best, *rest = run.ranking.scores
-    best = msgspec.structs.replace(best, gain=Interval(value=value, low=low, high=high))
+    best = msgspec.structs.replace(best, gain=Interval(value=value, low=low, high=high), predicted=None)
     return msgspec.structs.replace(run.ranking, scores=(best, *rest), better_than_baseline=better)
 
 
@@ -50,12 +50,25 @@ def test_only_tested_carries_a_number() -> None:
     assert words.status_text("PROVED", 2000) == "PROVED"
 
 
-def test_better_is_said_only_where_the_ranking_says_so(run: RunRecords) -> None:
+def test_better_is_said_of_a_prediction_and_only_where_the_ranking_says_so(run: RunRecords) -> None:
+    assert run.ranking is not None
+    assert words.comparison(run.ranking) == (
+        "predicted to train better than equal weights (VDN) by +0.336 [0.312, 0.360]"
+    )
+    best, *rest = run.ranking.scores
+    best = msgspec.structs.replace(best, predicted=Interval(value=0.032, low=-0.003, high=0.061))
+    even = msgspec.structs.replace(run.ranking, scores=(best, *rest), better_than_baseline=False)
+    assert words.comparison(even) == (
+        "predicted to train no better than equal weights (VDN): +0.032 [-0.003, 0.061]; the interval contains 0"
+    )
+
+
+def test_a_ranking_of_before_there_was_a_prediction_is_told_by_its_score(run: RunRecords) -> None:
     assert words.comparison(with_gain(run, 0.05, 0.084, 0.12, True)) == (
-        "better than equal weights (VDN, 0.604) by 0.084 [0.050, 0.120]"
+        "better than equal weights (VDN, 0.604) by +0.084 [0.050, 0.120]"
     )
     assert words.comparison(with_gain(run, -0.01, 0.084, 0.12, False)) == (
-        "no better than equal weights (VDN, 0.604): gain 0.084 [-0.010, 0.120]; the interval contains 0"
+        "no better than equal weights (VDN, 0.604): gain +0.084 [-0.010, 0.120]; the interval contains 0"
     )
     assert words.comparison(with_gain(run, -0.2, -0.1, -0.05, False)).startswith("worse than equal weights")
 
@@ -69,7 +82,9 @@ def test_without_a_winner_nothing_is_compared(run: RunRecords) -> None:
 def test_decimals_follow_the_width_of_the_intervals(run: RunRecords) -> None:
     assert run.ranking is not None
     narrow = Interval(value=0.5, low=0.49996, high=0.50004)
-    fine = msgspec.structs.replace(run.ranking, baseline=msgspec.structs.replace(run.ranking.baseline, score=narrow))
+    fine = msgspec.structs.replace(
+        run.ranking, baseline=msgspec.structs.replace(run.ranking.baseline, predicted=narrow)
+    )
     assert words.digits_for(run.ranking) == 3
     assert words.digits_for(fine) == 6
     assert words.digits_for(None) == 3

@@ -127,11 +127,11 @@ def _print_order(found: Ranked, ranking: Ranking, order: Order) -> None:
 
 
 def _row(place: str, score: Score, name: str) -> dict[str, Any]:
-    known = score.components
+    known = score.decides
     return {
         "place": place,
-        "predicted": f"{known['predicted']:+.3f}",
-        "95 %": f"[{known['predicted_low']:+.3f}, {known['predicted_high']:+.3f}]",
+        "predicted": f"{known.value:+.3f}",
+        "95 %": f"[{known.low:+.3f}, {known.high:+.3f}]",
         "score": f"{score.score.value:.3f}",
         "gain": f"{score.gain.value:+.3f}",
         "gain 95 %": f"[{score.gain.low:+.3f}, {score.gain.high:+.3f}]",

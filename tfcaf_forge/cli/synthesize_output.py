@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tfcaf_forge.pipeline.synthesize import Began, Calling, Collected, Event, Judged, Synthesis
 
 WIDTHS = {
-    "id": 3, "parent": 6, "verdict": 9, "monotone": 8, "finite": 8, "rows": 8, "starved": 7, "score": 6, "95 %": 16, "what happened": 13,
+    "id": 3, "parent": 6, "verdict": 9, "monotone": 8, "finite": 8, "rows": 8, "starved": 7, "predicted": 9, "95 %": 16, "what happened": 13,
 }  # fmt: skip
 _DOING = {
     "asking": "waiting for the model",
@@ -33,7 +33,7 @@ class Show:
     """What a run looks like while it runs, and at its end.
 
     On a terminal the candidates that are under way stand below those that are done, with what was spent, the best
-    score and the time left. Elsewhere a plain line on stderr says now and then where things stand.
+    prediction and the time left. Elsewhere a plain line on stderr says now and then where things stand.
 
     Args:
         as_json: nothing but one object on stdout, at the end.
@@ -43,7 +43,7 @@ class Show:
         """Nothing is shown yet."""
         self._json = as_json
         self._out, self._ticker = stdout(), Ticker()
-        self._table = Columns(self._out, WIDTHS, right=("id", "parent", "starved", "score"))
+        self._table = Columns(self._out, WIDTHS, right=("id", "parent", "starved", "predicted"))
         self._rows: list[dict[str, str]] = []
         self._task: Any = None
         self._total = 0
@@ -115,10 +115,9 @@ class Show:
         self._replay, info = "", event.dataset.info
         self._clock.start()
         if not self._json:
-            score = event.baseline.score
             facts = {
                 "replay ": f"{info.episodes} episodes, {info.transitions:,} transitions by {', '.join(info.behaviours)}",
-                "score  ": f"explained variance of the returns; equal weights (VDN) reach {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]",
+                "order  ": "as training is predicted to go, in standard deviations among functions; equal weights (VDN) have 0",
             }
             print_facts(self._out, facts)
             self._out.print()
@@ -158,7 +157,7 @@ class Show:
         self._rows.append(row)
         self._clock.finish()
         if event.score is not None:
-            self._best = max(event.score.score.value, self._best or -math.inf)
+            self._best = max(event.score.decides.value, -math.inf if self._best is None else self._best)
         if not self._json:
             self._table.row(row)
         if len(self._rows) < self._total:
@@ -177,7 +176,7 @@ class Show:
             yield Text(standing, style="cyan")
 
     def _standing(self) -> str:
-        """`6 of 9 candidates   round 2 of 3   2 calls in flight   …   best 0.612   about 40 s left`."""
+        """`6 of 9 candidates   round 2 of 3   2 calls in flight   …   best +0.412   about 40 s left`."""
         parts = (
             [self._replay]
             if self._replay
@@ -188,7 +187,7 @@ class Show:
         if self._calling is not None:
             parts.append(_calling_text(self._calling))
         elif self._best is not None:
-            parts.append(f"best {self._best:.3f}")
+            parts.append(f"best {self._best:+.3f}")
         left = self._clock.left(self._total - len(self._rows)) if self._total and not self._replay else None
         if left is not None and len(self._rows) < self._total:
             parts.append(f"about {seconds_text(left)} left")
@@ -205,10 +204,10 @@ def _coder_text(event: Began) -> str:
 
 
 def _calling_text(event: Calling) -> str:
-    """`round 2 of 3   2 calls in flight   7 calls, 12,345 tokens, $0.0123 of $1   best 0.612   4 min left`."""
+    """`round 2 of 3   2 calls in flight   7 calls, 12,345 tokens, $0.0123 of $1   best +0.412   4 min left`."""
     parts = [f"round {event.round + 1} of {event.rounds}", in_flight_text(event), calls_text(event)]
     if event.best is not None:
-        parts.append(f"best {event.best:.3f}")
+        parts.append(f"best {event.best:+.3f}")
     if event.left_s != float("inf"):
         parts.append(f"{seconds_text(max(0.0, event.left_s))} left")
     return "   ".join(parts)
@@ -243,9 +242,9 @@ def _ending(result: Synthesis) -> dict[str, str]:
     ranking = result.ranking
     assert ranking is not None  # noqa: S101 - the caller has looked
     assert result.evidence is not None  # noqa: S101 - a winner has evidence
-    best = ranking.scores[0]
-    gain = f"{best.gain.value:+.3f} [{best.gain.low:+.3f}, {best.gain.high:+.3f}]"
-    judged = "better than equal weights (VDN)" if ranking.better_than_baseline else "no better than equal weights (VDN)"
+    from tfcaf_forge.reports import words
+
+    ties = f"; tied with {', '.join(map(str, ranking.tied))}" if ranking.tied else ""
     verdicts = [
         f"{v.property_id} {v.status}{f' {v.trials}' if v.status == 'TESTED' and v.trials else ''}"
         for v in result.evidence.verdicts
@@ -253,7 +252,7 @@ def _ending(result: Synthesis) -> dict[str, str]:
     ]
     kernel = Path(result.kernel_path)
     return {
-        "winner": f"candidate {result.winner}   {judged}, {ranking.baseline.score.value:.3f}, by {gain}",
+        "winner": f"candidate {result.winner}   {words.comparison(ranking, 3)}{ties}",
         "verdicts": ", ".join(verdicts),
         "kernel": f"{kernel}   {size_text(kernel.stat().st_size)}, sha256 {result.kernel_sha256[:12]}…",
         "report": result.report_path,

@@ -70,8 +70,8 @@ class Candidates:
 
     @property
     def best(self) -> float | None:
-        """The highest score so far."""
-        return max((score.score.value for score in self.scores.values()), default=None)
+        """The highest prediction so far."""
+        return max((score.decides.value for score in self.scores.values()), default=None)
 
     def done(self, number: int) -> bool:
         """Whether a candidate's fate is known; its score may still be missing."""

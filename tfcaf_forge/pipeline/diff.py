@@ -86,7 +86,7 @@ def _verdicts(a: RunRecords, i: int, b: RunRecords, j: int) -> list[dict[str, st
 def _scores(a: RunRecords, i: int, b: RunRecords, j: int) -> dict[str, Any]:
     def text(records: RunRecords, number: int) -> str:
         score, digits = score_of(records, number), words.digits_for(records.ranking)
-        return words.NONE if score is None else f"{words.value_text(score.score, digits)} {words.interval_text(score.score, digits)}"  # fmt: skip
+        return words.NONE if score is None else f"{words.value_text(score.decides, digits)} {words.interval_text(score.decides, digits)}"  # fmt: skip
 
     same = a.ranking is not None and b.ranking is not None and a.ranking.dataset == b.ranking.dataset
     return {"one": text(a, i), "other": text(b, j), "same_data": same}

@@ -57,7 +57,7 @@ class Settings(Plain, frozen=True, kw_only=True):
         """What the run's folder is pinned to."""
         fields = {name: getattr(self, name) for name in self.__struct_fields__ if name not in ("asking", "mutants")}
         asking = {} if self.asking is None else {"asking": to_builtins(self.asking)}
-        return {"schema": 1, **fields, **asking}
+        return {"schema": 2, **fields, **asking}
 
 
 @dataclass(frozen=True)

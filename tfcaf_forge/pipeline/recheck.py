@@ -33,7 +33,7 @@ from tfcaf_forge.pipeline.facts import Facts
 from tfcaf_forge.pipeline.report import KERNEL, REPLAY, begun
 from tfcaf_forge.records.base import digest_bytes
 from tfcaf_forge.records.proposal import Proposal
-from tfcaf_forge.records.ranking import Ranking, Score
+from tfcaf_forge.records.ranking import Interval, Ranking, Score
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.records.traced import Isolation, Traced
@@ -156,16 +156,21 @@ def _ranked(shelf: Shelf) -> None:
     for score in ranking.scores:
         if score.graph != shelf.traced[score.candidate].graph_digest:
             raise BundleError(f"the score of candidate {score.candidate} is about another graph")
-    best = max((s.score.value for s in ranking.scores), default=None)
+    best = max((s.decides.value for s in ranking.scores), default=None)
     won = next((s for s in ranking.scores if s.candidate == ranking.winner), None)
-    if (ranking.winner is None) != (not scores) or (won is not None and best is not None and won.score.value < best):
-        raise BundleError(f"the ranking's winner, {ranking.winner}, is not the accepted candidate with the best score")
+    if (ranking.winner is None) != (not scores) or (won is not None and best is not None and won.decides.value < best):
+        raise BundleError(f"the ranking's winner, {ranking.winner}, is not the accepted candidate that stands first")
     base = ranking.baseline
+    known = {s.predicted is not None for s in (base, *ranking.scores)}
+    if len(known) > 1 or base.predicted not in (None, Interval(value=0.0, low=0.0, high=0.0)):
+        raise BundleError("the predictions of candidates and baseline do not go together")
     for score in ranking.scores:
         apart = score.score.value - base.score.value - score.gain.value
-        if abs(apart) > _ROUNDED or any(not i.low <= i.value <= i.high for i in (score.score, score.gain)):
+        if abs(apart) > _ROUNDED or any(
+            not i.low <= i.value <= i.high for i in (score.score, score.gain, score.decides)
+        ):
             raise BundleError(f"the score of candidate {score.candidate}, its gain and the baseline do not go together")
-    if ranking.better_than_baseline != (won is not None and won.gain.low > 0):
+    if ranking.better_than_baseline != (won is not None and won.ahead.low > 0):
         raise BundleError("the ranking says that the winner is better than equal weights, or that it is not, against its own interval")  # fmt: skip
     dataset = shelf.store.read("dataset", DatasetInfo)
     if dataset is None or dataset.digest != ranking.dataset:

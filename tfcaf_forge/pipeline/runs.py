@@ -26,7 +26,7 @@ class RunLine(Plain, frozen=True, kw_only=True):
     started: str = ""
     candidates: int = 0
     winner: int | None = None
-    gain: str = ""
+    predicted: str = ""
     detail: str = ""
 
 
@@ -48,6 +48,8 @@ def _line(path: Path) -> RunLine:
         started=words.utc(records.started) or "",
         candidates=len(records.proposals),
         winner=records.winner,
-        gain="" if score is None else f"{words.value_text(score.gain)} {words.interval_text(score.gain)}",
+        predicted=""
+        if score is None or score.predicted is None
+        else f"{words.signed_text(score.predicted)} {words.interval_text(score.predicted)}",
         detail=", ".join(f"{item['count']} {item['fate']}" for item in fates(records)),
     )

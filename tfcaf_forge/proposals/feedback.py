@@ -113,17 +113,20 @@ def _verdict(verdict: Verdict, attempt: Attempt, task: TaskSpec) -> dict[str, An
 
 
 def _score(score: Score, baseline: Score | None) -> dict[str, Any]:
+    """What the ranking orders by is what a model is told to improve; the explained variance stands among the components."""
+    decides, ahead = score.decides, score.ahead
+    components = score.components | {"explained_returns": score.score.value}
     return {
-        "value": f"{score.score.value:.4f}",
-        "low": f"{score.score.low:.4f}",
-        "high": f"{score.score.high:.4f}",
-        "gain": f"{score.gain.value:+.4f}",
-        "gain_low": f"{score.gain.low:+.4f}",
-        "gain_high": f"{score.gain.high:+.4f}",
+        "value": f"{decides.value:.4f}",
+        "low": f"{decides.low:.4f}",
+        "high": f"{decides.high:.4f}",
+        "gain": f"{ahead.value:+.4f}",
+        "gain_low": f"{ahead.low:+.4f}",
+        "gain_high": f"{ahead.high:+.4f}",
         "starved": f"{100 * score.starved:.1f} %",
         "starves": score.starved > 0,
-        "baseline": None if baseline is None else f"{baseline.score.value:.4f}",
-        "components": {name: f"{value:.4f}" for name, value in sorted(score.components.items())},
+        "baseline": None if baseline is None else f"{baseline.decides.value:.4f}",
+        "components": {name: f"{value:.4f}" for name, value in sorted(components.items())},
     }
 
 

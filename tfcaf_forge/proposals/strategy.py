@@ -114,8 +114,8 @@ def best_of(attempts: Sequence[Attempt]) -> Attempt | None:
 
 
 def value(attempt: Attempt) -> float:
-    """Its score, without the last digits, which may differ between machines."""
-    return round(attempt.score.score.value, 6) if attempt.score is not None else float("-inf")
+    """What the ranking orders by, without the last digits, which may differ between machines."""
+    return round(attempt.score.decides.value, 6) if attempt.score is not None else float("-inf")
 
 
 def pool_of(earlier: Sequence[Attempt]) -> list[Attempt]:

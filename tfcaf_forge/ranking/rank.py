@@ -85,21 +85,19 @@ class Ranker:
             components={
                 "distance_from_equal": mine.distance,
                 "affine": float(mine.affine),
-                "predicted": ends.value,
-                "predicted_low": ends.low,
-                "predicted_high": ends.high,
                 **{f"{name}_gain" if name in _GAINS else name: round(v, 9) for name, v in figures.items()},
             },
+            predicted=ends,
         )
 
     def rank(self, scores: Sequence[Score], graphs: Mapping[int, OpGraph] | None = None) -> Ranking:
-        """Put scores in order, the best first; of equals the earlier candidate.
+        """Put scores in the order of their predictions, the best first; of equals the earlier candidate.
 
         Args:
             scores: of the candidates.
             graphs: by candidate; needed to say who is tied with the best.
         """
-        order = sorted(scores, key=lambda score: (-score.score.value, score.candidate))
+        order = sorted(scores, key=lambda score: (-score.decides.value, score.candidate))
         best = order[0] if order else None
         place = self._standing(order, graphs or {})
         return Ranking(
@@ -112,7 +110,7 @@ class Ranker:
             baseline=self.baseline,
             scores=tuple(order),
             winner=None if best is None else best.candidate,
-            better_than_baseline=best is not None and best.gain.low > 0,
+            better_than_baseline=best is not None and best.ahead.low > 0,
             tied=place.tied,
             best_share={str(i): share for i, share in place.best_share.items()},
             agreement=place.agreement,
@@ -132,9 +130,7 @@ class Ranker:
     def _standing(self, order: Sequence[Score], graphs: Mapping[int, OpGraph]) -> Standing:
         if not order or any(score.candidate not in graphs for score in order):
             return Standing((), {}, None)
-        picks = self._bench.picks
-        samples = {s.candidate: explained(self.measured(graphs[s.candidate]).returns, picks) for s in order}
-        return standing(samples)
+        return standing(self.predictions({score.candidate: graphs[score.candidate] for score in order}))
 
 
 _GAINS = ("returns", "td", "value", "advantage", "contribution")

@@ -23,6 +23,8 @@ class Score(Plain, frozen=True, kw_only=True):
         gain: score minus the baseline's, paired over episodes.
         starved: share of replayed transitions in which some agent gets (nearly) no credit.
         components: further figures by name.
+        predicted: how training is predicted to go, 0 for equal weights, in standard deviations of training with the functions of
+            one task; None in records of before there was a prediction.
     """
 
     candidate: int
@@ -31,18 +33,29 @@ class Score(Plain, frozen=True, kw_only=True):
     gain: Interval
     starved: float
     components: dict[str, float] = {}
+    predicted: Interval | None = None
+
+    @property
+    def decides(self) -> Interval:
+        """What candidates are put in order by: the prediction, or where there is none the score."""
+        return self.score if self.predicted is None else self.predicted
+
+    @property
+    def ahead(self) -> Interval:
+        """How far it is ahead of equal weights in what decides."""
+        return self.gain if self.predicted is None else self.predicted
 
 
 class Ranking(Record, frozen=True, kw_only=True):
     """Candidates in order, the best first.
 
     Attributes:
-        method: the score's name and definition in a sentence.
+        method: what decides the order and what the score is, in a sentence each.
         dataset: digest of the replay dataset.
         baseline: the equal-weights score.
         scores: the best first.
         winner: id of the best candidate, or None if none was accepted.
-        better_than_baseline: whether the winner's gain has its whole interval above zero.
+        better_than_baseline: whether the winner is ahead of equal weights with its whole interval.
         tied: candidates that the data cannot tell from the winner: 0 lies in the 95 % interval of their paired difference.
         best_share: by candidate (as text, as JSON has it), the share of bootstrap samples in which it is the best.
         agreement: mean Kendall tau-b between the order on a bootstrap sample and this one; None if it was not computed.

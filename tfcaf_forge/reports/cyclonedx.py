@@ -83,6 +83,10 @@ def _scores(view: View) -> list[dict[str, Any]]:
     lines = [("replay score, equal weights (VDN)", record["baseline"]["score"])]
     if won is not None:
         lines = [("replay score", won["score"]), ("gain over equal weights", won["gain"]), *lines]
+        lines = [
+            *([("predicted training, equal weights (VDN) at 0", won["predicted"])] if won["predicted"] else []),
+            *lines,
+        ]
     return [
         {"type": name, "value": str(i["value"]), "confidenceInterval": {"lowerBound": str(i["low"]), "upperBound": str(i["high"])}}
         for name, i in lines

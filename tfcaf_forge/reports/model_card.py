@@ -36,8 +36,8 @@ def to_markdown(view: View) -> bytes:
     lines += _section("How far the verdicts can be trusted", _adequacy(view))
     ranking = view["ranking"]
     if ranking:
-        scores = [(r["label"], r["score"], r["interval"], r["gain"]) for r in ranking["rows"]]
-        lines += _section("Ranking", [_safe(ranking["method"]), "", *_table(("candidate", "score", "95 %", "gain"), scores)])  # fmt: skip
+        scores = [(r["label"], r["predicted"], r["predicted_interval"], r["score"], r["gain"]) for r in ranking["rows"]]
+        lines += _section("Ranking", [_safe(ranking["method"]), "", *_table(("candidate", "predicted", "95 %", "score", "gain"), scores)])  # fmt: skip
     lines += _section("Data", [f"- {_safe(name)}: {_safe(str(value))}" for name, value in view["dataset"].items()])
     lines += _section("Isolation", [_isolation(view)])
     lines += _section("Discrepancies", [f"- {_safe(text)}" for text in view["discrepancies"]] or ["None was found."])

@@ -135,9 +135,9 @@ def ranking(record: Ranking | None) -> dict[str, Any] | None:
     if record is None:
         return None
     digits = words.digits_for(record)
-    lines = sorted((*record.scores, record.baseline), key=lambda s: s.score.value, reverse=True)
-    ends = chart.axis([line.score for line in lines])
-    base = chart.mark(record.baseline.score, ends)
+    lines = sorted((*record.scores, record.baseline), key=lambda s: s.decides.value, reverse=True)
+    ends = chart.axis([line.decides for line in lines])
+    base = chart.mark(record.baseline.decides, ends)
 
     def row(line: Score) -> dict[str, Any]:
         baseline = line is record.baseline
@@ -145,10 +145,12 @@ def ranking(record: Ranking | None) -> dict[str, Any] | None:
             "candidate": None if baseline else line.candidate,
             "label": words.BASELINE if baseline else f"candidate {line.candidate}",
             "winner": not baseline and line.candidate == record.winner,
-            "mark": chart.mark(line.score, ends),
+            "mark": chart.mark(line.decides, ends),
+            "predicted": words.NONE if line.predicted is None else words.signed_text(line.predicted, digits),
+            "predicted_interval": words.NONE if line.predicted is None else words.interval_text(line.predicted, digits),
             "score": words.value_text(line.score, digits),
             "interval": words.interval_text(line.score, digits),
-            "gain": words.NONE if baseline else words.value_text(line.gain, digits),
+            "gain": words.NONE if baseline else words.signed_text(line.gain, digits),
             "gain_interval": words.NONE if baseline else words.interval_text(line.gain, digits),
             "starved": words.percent(line.starved),
             "components": line.components,
@@ -157,6 +159,7 @@ def ranking(record: Ranking | None) -> dict[str, Any] | None:
     return {
         "record": to_builtins(record),
         "method": record.method,
+        "predicts": record.baseline.predicted is not None,
         "rows": [row(line) for line in lines],
         "baseline_at": None if base is None else base["at"],
         "ticks": chart.ticks(ends),
@@ -195,7 +198,8 @@ def not_claimed(records: RunRecords) -> list[str]:
         "the environment keeps to the ranges; `forge task check` looks at that.",
         "Proofs and trials are about the graph in the kernel, under this version's meaning of each operation. "
         "They do not cover the compiler, the device or the numerical library that later runs it.",
-        "The score is computed on recorded transitions. A higher score does not promise a higher return after training.",
+        "Prediction and score are computed on recorded transitions. A higher one does not promise a higher return after training, and "
+        "the interval of a prediction covers the variation between episodes, not how far the rule may be wrong.",
         "The winner is the best of several candidates on the same data. Unless the score's definition says so, its "
         "interval covers the variation between episodes and not that choice.",
         "Equal weights (VDN) is the only baseline of the ranking; nothing is said about QMIX or any other mixer.",

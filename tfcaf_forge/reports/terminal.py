@@ -12,13 +12,13 @@ from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.records.verdict import Evidence, Verdict
 from tfcaf_forge.reports.counterexamples import counterexample_text
 from tfcaf_forge.reports.text import one_line
-from tfcaf_forge.reports.words import NONE, fate, interval_text, percent, value_text, worst
+from tfcaf_forge.reports.words import NONE, fate, interval_text, percent, signed_text, worst
 
 COLUMNS = (
-    "id", "parent", "verdict", "monotone", "finite", "rows", "starved", "score", "95 %", "what happened",
+    "id", "parent", "verdict", "monotone", "finite", "rows", "starved", "predicted", "95 %", "what happened",
 )  # fmt: skip
 """The candidate table's columns, in order; the keys of `candidate_row`."""
-RIGHT_ALIGNED = ("id", "parent", "starved", "score")
+RIGHT_ALIGNED = ("id", "parent", "starved", "predicted")
 
 PROPERTY_COLUMNS = {"monotone": ("monoton",), "finite": ("finite",), "rows": ("rows", "batch")}
 """Which properties a column sums up, by the beginning of their ids; the worst verdict among them is shown."""
@@ -41,16 +41,17 @@ def candidate_row(
         rejection, duplicate, evidence: what is known of it; all None while it is being examined.
         score: its line of the ranking.
         task: names absent elements in counterexamples.
-        digits: decimals of the score; `words.digits_for(ranking)`.
+        digits: decimals of the prediction; `words.digits_for(ranking)`.
     """
+    predicted = None if score is None else score.predicted
     return {
         "id": str(proposal.id),
         "parent": NONE if proposal.parent is None else str(proposal.parent),
         "verdict": fate(rejection, duplicate, evidence),
         **{column: column_status(column, evidence) for column in PROPERTY_COLUMNS},
         "starved": NONE if score is None else percent(score.starved),
-        "score": NONE if score is None else value_text(score.score, digits),
-        "95 %": NONE if score is None else interval_text(score.score, digits),
+        "predicted": NONE if predicted is None else signed_text(predicted, digits),
+        "95 %": NONE if predicted is None else interval_text(predicted, digits),
         "what happened": what_happened(rejection or duplicate or evidence, task),
     }
 

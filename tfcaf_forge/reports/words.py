@@ -72,10 +72,10 @@ def percent(share: float) -> str:
 
 
 def digits_for(ranking: Ranking | None) -> int:
-    """Decimals that show every interval's width with about two digits: 2 to 6."""
+    """Decimals that show the width of every interval that decides with about two digits: 2 to 6."""
     if ranking is None:
         return 3
-    widths = [score.score.high - score.score.low for score in (*ranking.scores, ranking.baseline)]
+    widths = [score.decides.high - score.decides.low for score in (*ranking.scores, ranking.baseline)]
     positive = [width for width in widths if math.isfinite(width) and width > 0]
     return min(max(1 + math.ceil(-math.log10(min(positive))), 2), 6) if positive else 3
 
@@ -83,6 +83,11 @@ def digits_for(ranking: Ranking | None) -> int:
 def value_text(interval: Interval, digits: int = 3) -> str:
     """The point estimate."""
     return f"{interval.value:.{digits}f}"
+
+
+def signed_text(interval: Interval, digits: int = 3) -> str:
+    """The point estimate of a difference, with its sign."""
+    return f"{interval.value:+.{digits}f}"
 
 
 def interval_text(interval: Interval, digits: int = 3) -> str:
@@ -99,18 +104,19 @@ def size_text(size: int) -> str:
 
 
 def comparison(ranking: Ranking, digits: int | None = None) -> str:
-    """The winner against equal weights, with the paired gain and its interval; never better by the point alone."""
+    """The winner against equal weights, with the interval; never better by the point alone."""
     digits = digits_for(ranking) if digits is None else digits
     score = winning(ranking)
     if score is None:
         return "no candidate was accepted, so none is compared with equal weights (VDN)"
-    base = f"equal weights (VDN, {value_text(ranking.baseline.score, digits)})"
-    gain = score.gain
+    ahead, predicted = score.ahead, score.predicted is not None
+    base = "equal weights (VDN)" if predicted else f"equal weights (VDN, {value_text(ranking.baseline.score, digits)})"
+    numbers = f"{signed_text(ahead, digits)} {interval_text(ahead, digits)}"
     if ranking.better_than_baseline:
-        return f"better than {base} by {value_text(gain, digits)} {interval_text(gain, digits)}"
-    verb = "worse than" if gain.high < 0 else "no better than"
-    zero = "" if gain.high < 0 else "; the interval contains 0"
-    return f"{verb} {base}: gain {value_text(gain, digits)} {interval_text(gain, digits)}{zero}"
+        return f"{'predicted to train ' if predicted else ''}better than {base} by {numbers}"
+    verb = "worse than" if ahead.high < 0 else "no better than"
+    zero = "" if ahead.high < 0 else "; the interval contains 0"
+    return f"{'predicted to train ' if predicted else ''}{verb} {base}: {'' if predicted else 'gain '}{numbers}{zero}"
 
 
 def ties(ranking: Ranking) -> str:

@@ -130,11 +130,11 @@ def _tournament(parents: list[_Parent], rng: np.random.Generator) -> _Parent:
 def _parents(earlier: list[Attempt]) -> list[_Parent]:
     """The attempts to breed from: scored, not refused, and with a genome; the best first."""
     found = [
-        _Parent(attempt.proposal.id, genome, round(attempt.score.score.value, 6))
+        _Parent(attempt.proposal.id, genome, round(attempt.score.decides.value, 6))
         for attempt in earlier
         if attempt.score is not None
         and not attempt.refused
-        and math.isfinite(attempt.score.score.value)
+        and math.isfinite(attempt.score.decides.value)
         and (genome := decode(attempt.proposal.parameters.get("genome"))) is not None
     ]
     return sorted(found, key=lambda parent: -parent.score)  # stable: of equals, the earlier one
