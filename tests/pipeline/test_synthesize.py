@@ -17,6 +17,7 @@ import pytest
 from tests.cli.conftest import environment
 from tfcaf_forge import Synthesis, export, load_kernel, report, synthesize
 from tfcaf_forge.errors import StoreError
+from tfcaf_forge.pipeline.ranked import rank
 from tfcaf_forge.records.equivalence import Equivalence
 from tfcaf_forge.records.mutation import MutationScore
 from tfcaf_forge.records.observed import Observed
@@ -74,6 +75,22 @@ def test_an_accepted_candidate_is_exported_and_loads(run: Synthesis, tmp_path: P
     assert made.candidate == run.winner
     assert load_kernel(made.path).manifest.graph_digest == run.winner_graph
     assert made.sha256 == run.kernel_sha256
+
+
+def test_ranking_the_accepted_candidates_again_gives_the_order_of_the_run(run: Synthesis, tmp_path: Path) -> None:
+    assert run.ranking is not None
+    ids = [score.candidate for score in run.ranking.scores]
+    assert len(ids) > 1
+    files = [Path(export(Path(run.folder), tmp_path / f"{i}.safetensors", candidate=i).path) for i in sorted(ids)]
+    found = rank(files, "matrix-climbing", Path(run.folder) / "replay")
+    assert found.order is not None
+    assert found.ranking is not None
+    order = [sorted(ids)[place - 1] for place in found.order.ids]
+    assert order == ids
+    assert order[0] == run.winner
+    assert [score.predicted for score in found.ranking.scores] == [score.predicted for score in run.ranking.scores]
+    assert found.order.better_than_baseline == run.ranking.better_than_baseline
+    assert {sorted(ids)[place - 1] for place in found.order.tied} == set(run.ranking.tied)
 
 
 def test_the_report_is_written_anew(run: Synthesis) -> None:
