@@ -61,23 +61,24 @@ def show(names: list[str], write_rule: bool) -> None:
     cases = [case for name in names if (case := summary.case_of(DATA, name, FULL)) is not None]
     print("task               score                              rho   regret   top 3")
     found: dict[str, dict[str, dict[str, float]]] = {}
+    beyond: dict[str, dict[str, float]] = {}
     for case in cases:
         found[case.task] = summary.table(case, [other for other in cases if other is not case])
         for score, values in sorted(found[case.task].items(), key=lambda item: -item[1]["rho"]):
             print(
                 f"{case.task:<18} {score:<32} {values['rho']:+.2f}  {100 * values['regret']:5.1f} %  {values['top3']:.2f}"
             )
-        seeds = case.runs.shape[1]
-        one = statistics.reliability(case.runs)
-        note = (
-            ""
-            if seeds < 2
-            else f", rank correlation of two seeds {one:.2f}, of the mean {statistics.stepped_up(one, seeds):.2f}"
+        more = beyond[case.task] = summary.beyond(case, [other for other in cases if other is not case])
+        print(
+            f"{case.task:<18} {len(case.names)} functions, {more['seeds']} seeds; rank correlation of two seeds {more['reliability']:.2f}, "
+            f"of the mean {more['reliability_of_mean']:.2f}: no score can be expected above {more['ceiling']:.2f}\n"
+            f"{'':<18} regret with one training of the rule's first three {100 * more['regret_of_three_trained']:.1f} %; "
+            f"{more['above_vdn_and_trained_better']} of the {more['above_vdn']} that it puts above equal weights trained better\n"
         )
-        print(f"{case.task:<18} {len(case.names)} functions, {seeds} seeds{note}\n")
     curve = few_data(names)
     record = {
         "tasks": found,
+        "as_used": beyond,
         "few_data": curve,
         "truth": {c.task: dict(zip(c.names, c.runs.tolist(), strict=True)) for c in cases},
     }
@@ -121,7 +122,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--full", action="store_true", help="figures: of the largest datasets only")
     parser.add_argument("--write-rule", action="store_true", help="put the fitted rule into the package")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     torch.set_num_threads(1)
     worlds.register()
     if asked.what == "functions":

@@ -39,6 +39,28 @@ def validity(score: Doubles, runs: Doubles, seed: int = 0, draws: int = 400) -> 
     return Validity(spearman(score, truth), float(regret), float(hits))
 
 
+def trained_regret(score: Doubles, runs: Doubles, finalists: int, seed: int = 0, draws: int = 40) -> float:
+    """Regret of what `rank --budget` does: the first few by the score are trained with once, and the best of those is taken.
+
+    Each seed in turn is that training; the truth is the mean of the others, so no run judges itself.
+    """
+    rng, regret = np.random.default_rng(seed), list[float]()
+    for short in range(runs.shape[1]):
+        truth = np.delete(runs, short, axis=1).mean(axis=1)
+        for _ in range(draws):
+            first = np.lexsort((rng.random(len(score)), -score))[:finalists]
+            chosen = first[runs[first, short].argmax()]
+            regret.append(float((truth.max() - truth[chosen]) / (truth.max() - truth.min())))
+    return float(np.mean(regret))
+
+
+def right_side(score: Doubles, runs: Doubles, baseline: int) -> tuple[int, int]:
+    """Of the functions that the score puts above the baseline, how many trained better than it; and how many there are."""
+    truth = runs.mean(axis=1)
+    above = np.flatnonzero(score > score[baseline])
+    return int((truth[above] > truth[baseline]).sum()), len(above)
+
+
 def spearman(a: Doubles, b: Doubles) -> float:
     """0 where one of them is constant."""
     x, y = ranks(a), ranks(b)

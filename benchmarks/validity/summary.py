@@ -87,6 +87,29 @@ def weights(cases: Sequence[Case], scale: dict[str, float]) -> Doubles:
     )
 
 
+def combined(case: Case, others: Sequence[Case]) -> Doubles:
+    """The rule's prediction, fitted on other tasks."""
+    scale = scales(others)
+    return design(case, scale) @ weights(others, scale)
+
+
+def beyond(case: Case, others: Sequence[Case]) -> dict[str, float]:
+    """What the rule is worth as it is used: what noise allows, above equal weights or not, and with a training of its first three."""
+    score = combined(case, others)
+    right, above = statistics.right_side(score, case.runs, case.names.index("vdn"))
+    seeds = case.runs.shape[1]
+    mean = statistics.stepped_up(statistics.reliability(case.runs), seeds)
+    return {
+        "seeds": seeds,
+        "reliability": statistics.reliability(case.runs),
+        "reliability_of_mean": mean,
+        "ceiling": float(np.sqrt(max(mean, 0.0))),
+        "regret_of_three_trained": statistics.trained_regret(score, case.runs, 3),
+        "above_vdn": above,
+        "above_vdn_and_trained_better": right,
+    }
+
+
 def table(case: Case, others: Sequence[Case]) -> dict[str, dict[str, float]]:
     """Validity of every score on a task; the combination is fitted on the others alone."""
     rng = np.random.default_rng(0)
@@ -94,8 +117,7 @@ def table(case: Case, others: Sequence[Case]) -> dict[str, dict[str, float]]:
     made |= {name: case.figures[name] for name in ("code length", "graph size")}
     made = {name: -values if name in LOWER_IS_BETTER else values for name, values in made.items()}
     if others:
-        scale = scales(others)
-        made["combined (fitted on the others)"] = design(case, scale) @ weights(others, scale)
+        made["combined (fitted on the others)"] = combined(case, others)
     found = {name: asdict(statistics.validity(values, case.runs)) for name, values in made.items()}
     picks = [statistics.validity(rng.random(len(case.names)), case.runs, seed=k, draws=20) for k in range(200)]
     found["random pick"] = {key: float(np.mean([getattr(p, key) for p in picks])) for key in ("rho", "regret", "top3")}

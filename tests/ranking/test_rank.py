@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from tfcaf_forge.graph.verify import verify
 from tfcaf_forge.ranking.bench import equal_weights, mixing_of
 from tfcaf_forge.ranking.credit import distance_from_equal, starved, weakness
 from tfcaf_forge.ranking.rank import Ranker
+from tfcaf_forge.ranking.rule import load_rule
 from tfcaf_forge.records.base import canonical_json, from_json
-from tfcaf_forge.records.ranking import Ranking
+from tfcaf_forge.records.ranking import Interval, Ranking, Score
 from tfcaf_forge.records.task_spec import TaskSpec, load_task
 from tfcaf_forge.replay.dataset import Dataset, write_dataset
 from tfcaf_forge.replay.episode import EpisodeBatch
@@ -204,3 +206,47 @@ def test_ties_and_shares_are_said_when_the_graphs_are_known(ranker: Ranker, task
     assert ranking.best_share["2"] > 0.99
     assert from_json(canonical_json(ranking), Ranking, what="a record") == ranking
     assert ranker.rank([ranker.score(1, graphs[1])]).best_share == {}
+
+
+def test_the_order_is_that_of_the_predictions_and_not_of_the_explained_returns(ranker: Ranker, task: TaskSpec) -> None:
+    """A tenth of the credit explains returns as well as all of it, and trains more slowly."""
+    true = by_level(task, first=2, second=5)
+    weak = graph_of(
+        task,
+        const("int", (2,), 2, 5),
+        Node("index.Tensor", (Ref(1), (None, Ref(2)))),
+        Node("sub.Tensor", (Ref(3), 1.0, 1)),
+        Node("mul.Tensor", (Ref(4), 0.05)),
+        Node("mul.Tensor", (Ref(0), Ref(5))),
+        Node("sum.dim_IntList", (Ref(6), (1,), True, None)),
+    )
+    graphs = {1: weak, 2: true}
+    ranking = ranker.rank([ranker.score(i, graph) for i, graph in graphs.items()], graphs)
+    first, last = ranking.scores
+    assert first.score.value == pytest.approx(last.score.value, abs=1e-4)
+    assert (ranking.winner, ranking.tied) == (2, ())
+    assert first.predicted is not None
+    assert last.predicted is not None
+    assert first.predicted.low > last.predicted.high
+    assert ranking.baseline.predicted == Interval(value=0.0, low=0.0, high=0.0)
+
+
+def test_another_fit_moves_a_prediction_by_half_of_what_it_finds(ranker: Ranker, task: TaskSpec) -> None:
+    graph = by_level(task, first=5, second=2)
+    predicted, found = ranker.score(1, graph).predicted, ranker.gains(graph)["advantage"]
+    assert predicted is not None
+    same, higher = (ranker.refined(graph, found + more) for more in (0.0, 0.02))
+    assert same == pytest.approx(predicted.value, abs=1e-9)
+    rule = load_rule()
+    at = rule.figures.index("advantage")
+    assert higher - same == pytest.approx(0.01 * rule.weights[at] / rule.scales[at])
+
+
+def test_a_score_of_before_there_was_a_prediction_is_still_read_and_decides_by_its_value(
+    ranker: Ranker, task: TaskSpec
+) -> None:
+    score = ranker.score(1, by_level(task, first=2, second=5))
+    data = json.loads(canonical_json(score))
+    del data["predicted"]
+    old = from_json(json.dumps(data).encode(), Score, what="old")
+    assert (old.predicted, old.decides, old.ahead) == (None, score.score, score.gain)

@@ -42,8 +42,9 @@ def contest(
 ) -> Order:
     """The predicted order of accepted candidates.
 
-    First by the rule of `ranking.rule` on the closed forms. The better half then is put in order by the held-out advantage that
-    the fitted networks explain, and the first three of them by a short real training, next to VDN.
+    First by the rule of `ranking.rule` on the closed forms. The better half then is put in order by the same rule, the advantage
+    being what closed form and fitted networks explain of it on average, and the first three of them by a short real training, next
+    to VDN. The networks' figure alone is no order: it does not see how large the credit is (docs/decisions/0025).
 
     Args:
         graphs: by candidate, at least one.
@@ -65,8 +66,8 @@ def contest(
     if todo.fitted:
         say(f"fitting {todo.fitted} candidates' networks in one pass")
         fitted = _fitted({i: graphs[i] for i in ids[: todo.fitted]}, ranker, dataset, task, seed)
-        ids = _resorted(ids, {i: value for i, value in fitted.items() if i != BASELINE})
-        by = f"the rule's prediction, then for the first {todo.fitted} the held-out advantage that fitted networks explain"
+        ids = _resorted(ids, {i: ranker.refined(graphs[i], _gain(fitted, i)) for i in fitted if i != BASELINE})
+        by = f"the rule's prediction, for the first {todo.fitted} with what fitted networks explain of the advantage as well"
     if todo.finalists:
         trained = _trained({i: graphs[i] for i in ids[: todo.finalists]}, task, todo.steps, seed, say)
         ids = _resorted(ids, {i: value for i, value in trained.items() if i != BASELINE})
@@ -89,6 +90,11 @@ def contest(
 def _resorted(ids: list[int], values: Mapping[int, float]) -> list[int]:
     """The candidates that have a value by it, before the others in their order."""
     return [*sorted(values, key=lambda i: (-values[i], i)), *(i for i in ids if i not in values)]
+
+
+def _gain(explained_share: Mapping[int, float], candidate: int) -> float:
+    """ln(SSE of equal weights / SSE of the candidate), of shares explained."""
+    return float(np.log((1 - explained_share[BASELINE]) / (1 - explained_share[candidate])))
 
 
 def _fitted(

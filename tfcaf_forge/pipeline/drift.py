@@ -26,12 +26,15 @@ from tfcaf_forge.replay.ranges import Excess, excesses
 Decision = Literal["keep", "warn", "retire"]
 LEVEL = 0.01
 """The chance of a false alarm among all fields together, and another for the score."""
+RETIRED_LEVEL = 0.002
+"""The chance of a false retirement by the score: of 999 permutations none may go as far."""
 RETIRED_SHARE = 0.01
 """With more than this share of states beyond a declared range a kernel is retired; with fewer it is a warning."""
 RULE = (
     f"retire: the state has other fields, more than {100 * RETIRED_SHARE:g} % of the states leave a declared range, a required property "
-    "does not hold, the credit is not finite, or the kernel explains the returns worse than equal weights with its whole 95 % interval; "
-    f"warn: fewer states leave a range, or a field, the credit or the score differs from the reference (p < {LEVEL:g}); else keep"
+    "does not hold, the credit is not finite, or the kernel explains the returns worse than equal weights with its whole 95 % interval and "
+    f"worse than on the reference (p < {RETIRED_LEVEL:g}); warn: fewer states leave a range, a field, the credit or the score differs from the "
+    f"reference (p < {LEVEL:g}), or data is too little or of other sizes; else keep"
 )
 
 
@@ -133,7 +136,7 @@ def recheck(
         )
         return Recheck(decision=_gravest(reasons), reasons=tuple(reasons), outside=outside, verdicts=verdicts, **about)
     gain = _gain(graph, spec, new, seed, reasons)
-    found: dict[str, Any] = {} if old is None else _compared(graph, spec, old, new, seed, reasons)
+    found: dict[str, Any] = {} if old is None else _compared(graph, spec, old, new, gain, seed, reasons)
     return Recheck(
         decision=_gravest(reasons), reasons=tuple(reasons), outside=outside, verdicts=verdicts, gain=gain, **about, **found
     )  # fmt: skip
@@ -163,7 +166,7 @@ def _layout(task: TaskSpec, new: Dataset) -> Reason | None:
         return Reason(decision="retire", code="layout", field="", message=message)
     change = f"{found} fields; the kernel reads {wanted}"
     theirs = _names(new)
-    odd = sorted(set(theirs) ^ set(task.names), key=[*task.names, *theirs].index)
+    odd = sorted(set(theirs) ^ set(task.names), key=[*task.names, *theirs].index) if theirs else []
     field = odd[0] if odd else (task.names[found] if found < wanted else task.names[-1])
     where = (
         f"{', '.join(odd[:6])}{' …' if len(odd) > 6 else ''} stand in one of them only"
@@ -216,7 +219,12 @@ def _gain(
     """Explained variance less that of equal weights."""
     if data.info.episodes < LEAST_EPISODES or not np.ptp(data.episodes.returns):
         if reasons is not None:
-            message = f"{data.info.episodes} episodes whose returns differ are needed for a score, at least {LEAST_EPISODES}; collect more"
+            few = data.info.episodes < LEAST_EPISODES
+            message = (
+                f"{data.info.episodes} episodes are too few for a score, which needs {LEAST_EPISODES}; collect more"
+                if few
+                else f"all {data.info.episodes} episodes have the same return, so there is nothing that a score could explain"
+            )
             reasons.append(Reason(decision="warn", code="few", field="", message=message))
         return None
     bench = Bench.of(data, task, seed)
@@ -224,15 +232,11 @@ def _gain(
     whole = np.ones((1, bench.picks.shape[1]))
     value = float((explained(mine, whole) - explained(base, whole))[0])
     low, high = np.quantile(explained(mine, bench.picks) - explained(base, bench.picks), (0.025, 0.975))
-    found = Interval(value=round(value, 9), low=round(float(low), 9), high=round(float(high), 9))
-    if reasons is not None and found.high < 0:
-        message = f"it explains the new returns worse than equal weights, by {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
-        reasons.append(Reason(decision="retire", code="score", field="", message=message))
-    return found
+    return Interval(value=round(value, 9), low=round(float(low), 9), high=round(float(high), 9))
 
 
 def _compared(
-    graph: OpGraph, task: TaskSpec, old: Dataset, new: Dataset, seed: int, reasons: list[Reason]
+    graph: OpGraph, task: TaskSpec, old: Dataset, new: Dataset, gain: Interval | None, seed: int, reasons: list[Reason]
 ) -> dict[str, Any]:
     """Fields, credit and score against the reference."""
     found = moved(graph, task, old, new, seed)
@@ -241,10 +245,14 @@ def _compared(
             message = f"{one.name} is distributed otherwise than in the reference: distance {one.distance:.3f}, p = {one.p:.3f}"
             reasons.append(Reason(decision="warn", code="drift", field=one.name, message=message))
     reference = _gain(graph, task, old, seed)
-    shift, p = score_shift(graph, task, old, new, seed)
-    if p is not None and p < LEVEL:
+    shift, p = _score_shift(graph, task, old, new, seed, reasons)
+    if shift is not None and p is not None and p < LEVEL:
+        # Worse than equal weights alone is no alarm: a good kernel may be that on few episodes, and always has been.
+        worse = shift < 0 and p < RETIRED_LEVEL and gain is not None and gain.high < 0
         message = f"what it explains beyond equal weights moved by {shift:+.3f} of the returns' variance, p = {p:.3f}"
-        reasons.append(Reason(decision="warn", code="score", field="", message=message))
+        if worse and gain is not None:
+            message += f"; now it explains less than they do, by {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+        reasons.append(Reason(decision="retire" if worse else "warn", code="score", field="", message=message))
     made = tuple(Drifted(name=d.name, distance=round(d.distance, 6), p=d.p) for d in found)
     return {"drift": made, "reference_gain": reference, "shift": shift, "shift_p": p}
 
@@ -256,6 +264,18 @@ def moved(graph: OpGraph, task: TaskSpec, old: Dataset, new: Dataset, seed: int)
     mine, theirs = (shares(mixing_of(graph, rows.state).credit).astype(np.float32) for rows in (before, after))
     quantities |= {f"credit[{i}]": (mine[:, i], theirs[:, i]) for i in range(task.n_agents)}
     return sorted(drifts(quantities, (before.episode, after.episode), seed), key=lambda d: (d.p, -d.distance))
+
+
+def _score_shift(
+    graph: OpGraph, task: TaskSpec, old: Dataset, new: Dataset, seed: int, reasons: list[Reason]
+) -> tuple[float | None, float | None]:
+    """As `score_shift`; a reason where the agents see other things than in the reference."""
+    sizes = [data.episodes.obs.shape[-1] for data in (new, old)]
+    if sizes[0] == sizes[1]:
+        return score_shift(graph, task, old, new, seed)
+    message = f"an agent sees {sizes[0]} numbers, in the reference {sizes[1]}, so the score cannot be compared"
+    reasons.append(Reason(decision="warn", code="layout", field="obs", message=message))
+    return None, None
 
 
 def score_shift(

@@ -13,7 +13,7 @@ from tfcaf_forge.reports.facts import KernelFile, RunRecords
 __all__ = ["KIND", "SCHEMA", "KernelFile", "RunRecords", "View", "plain", "view"]
 
 View = dict[str, Any]
-SCHEMA = 3
+SCHEMA = 4
 KIND = "tfcaf-forge run report"
 
 
