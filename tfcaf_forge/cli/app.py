@@ -61,6 +61,12 @@ class _Verbs(TyperGroup):
         name, known, rest = super().resolve_command(ctx, args)
         return name, known if known is None else verb(str(known.name)), rest
 
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - click's
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # typer would end without a word
+            raise typer.Exit(_interrupted()) from None
+
 
 app = typer.Typer(
     name="forge",
@@ -100,6 +106,12 @@ for _name, _line in VERBS.items():
     app.command(_name, help=_line)(_by_name)
 
 
+def _interrupted() -> int:
+    """Say how to go on; returns the exit code."""
+    sys.stderr.write("interrupted; repeat the same command to go on where it stopped\n")
+    return 130
+
+
 def main() -> None:
     """Run the command line; never shows a traceback for a fault that we know."""
     try:
@@ -109,8 +121,7 @@ def main() -> None:
 
         sys.exit(fail(fault, as_json=wants_json(sys.argv)))
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; repeat the same command to go on where it stopped\n")
-        sys.exit(130)
+        sys.exit(_interrupted())
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
