@@ -6,7 +6,11 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-_PACKAGES = ("torch", "numpy", "RestrictedPython", "hypothesis", "safetensors", "lbforaging", "gymnasium")
+_PACKAGES = ("torch", "numpy", "RestrictedPython", "hypothesis", "safetensors")
+_WORLDS = ("lbforaging", "mpe2", "rware", "vmas", "pettingzoo", "gymnasium")
+"""Environments and what they stand on; only those that are installed are named."""
+
+_ABSENT = "not installed"
 
 
 def forge_version() -> str:
@@ -18,6 +22,7 @@ def environment() -> dict[str, str]:
     """Names and versions; no user name, no host name, no path."""
     found = {"tfcaf-forge": forge_version(), "python": platform.python_version()}
     found |= {name: _version(name) for name in _PACKAGES}
+    found |= {name: held for name in _WORLDS if (held := _version(name)) != _ABSENT}
     found["platform"] = f"{platform.system()} {platform.release()} {platform.machine()}"
     found["processors"] = str(os.cpu_count())
     return found
@@ -27,4 +32,4 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return _ABSENT
