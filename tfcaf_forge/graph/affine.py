@@ -41,7 +41,7 @@ def _dependence(node: Node, known: Sequence[Dependence]) -> Dependence:
         return Dependence.NONE
     if worst is Dependence.OTHER:
         return Dependence.OTHER
-    by_name = {p.name: known[a.id] for p, a in zip(op.params, node.args, strict=True) if isinstance(a, Ref)}
+    by_name = {name: known[arg.id] for name, arg in node.named().items() if isinstance(arg, Ref)}
     return worst if _keeps_affine(node.op, by_name, refs, known) else Dependence.OTHER
 
 

@@ -86,7 +86,7 @@ class _Site:
 
 def _fate(node: Node, known: Sequence[Fate], types: Types, value: int) -> Fate:
     op = TABLE[node.op]
-    site = _Site(node, dict(zip((p.name for p in op.params), node.args, strict=True)), known, types, value)
+    site = _Site(node, node.named(), known, types, value)
     if any(known[ref.id] is MIXED for ref in node.refs()):
         return MIXED
     found = _RULES[op.batch](site)

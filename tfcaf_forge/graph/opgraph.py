@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tfcaf_forge.graph.ops import INPUTS
+from tfcaf_forge.graph.ops import INPUTS, TABLE
 
 FIRST_NODE = len(INPUTS)
 
@@ -73,6 +73,21 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     op: str
     args: tuple[Arg, ...]
     line: int | None = None
+
+    def arg(self, name: str) -> Arg:
+        """An argument by its ATen name; KeyError where the operation keeps none of that name."""
+        for param, arg in zip(TABLE[self.op].params, self.args, strict=True):
+            if param.name == name:
+                return arg
+        raise KeyError(name)
+
+    def has(self, name: str) -> bool:
+        """Whether the operation keeps an argument of that name."""
+        return any(param.name == name for param in TABLE[self.op].params)
+
+    def named(self) -> dict[str, Arg]:
+        """Every argument by its ATen name."""
+        return dict(zip((param.name for param in TABLE[self.op].params), self.args, strict=True))
 
     def refs(self) -> Iterator[Ref]:
         """Every value that the node reads, in order."""

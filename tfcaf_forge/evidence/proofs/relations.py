@@ -64,10 +64,6 @@ def _positive(run: Run, arg: Arg) -> Mask:
     return ~run.per_cell(run.value(arg).lo <= 0.0, run.type_of(arg))
 
 
-def _args(node: Node) -> dict[str, Arg]:
-    return dict(zip((p.name for p in TABLE[node.op].params), node.args, strict=True))
-
-
 def _never(run: Run) -> Mask:
     return np.zeros(run.cells, np.bool_)
 
@@ -85,7 +81,7 @@ def _above(run: Run, big: Ref, small: Ref, depth: int) -> Mask:
     node = run.node_of(big)
     if node is None:
         return _never(run)
-    args, op = _args(node), node.op
+    args, op = node.named(), node.op
     if op in _ALIGNED or op in ("clamp_min", "relu", "abs") or (op == "_to_copy" and _stays_float(run, big, args)):
         return _via(run, args["self"], small, depth)
     if op == "clamp" and args["max"] is None:
@@ -113,7 +109,7 @@ def _under(run: Run, big: Ref, small: Ref, depth: int) -> Mask:
     node = run.node_of(small)
     if node is None:
         return _never(run)
-    args, op = _args(node), node.op
+    args, op = node.named(), node.op
     if op in _ALIGNED or op == "clamp_max" or (op == "clamp" and args["min"] is None):
         return _below(run, big, args["self"], depth)
     if op == "minimum":
@@ -147,7 +143,7 @@ def _alike(run: Run, big: Ref, small: Ref, depth: int) -> Mask:
         return _stacked(run, above, under, depth)
     if above.op != under.op:
         return _never(run)
-    left, right = _args(above), _args(under)
+    left, right = above.named(), under.named()
     if above.op == "sub.Tensor" and left["alpha"] == right["alpha"] == 1 and _equal(run, left["other"], right["other"]):
         return _both(run, left["self"], right["self"], depth)
     if above.op == "div.Tensor" and _equal(run, left["other"], right["other"]):
@@ -182,7 +178,7 @@ def _restored(run: Run, big: Ref, small: Ref, args: dict[str, Arg], depth: int) 
     node = run.node_of(inner)
     if node is None or node.op not in ("sum.dim_IntList", "amax", "max.dim") or inner.out != 0:
         return _never(run)
-    within = _args(node)
+    within = node.named()
     source = cast(Ref, within["self"])
     rank = len(run.type_of(source).shape)
     named = within["dim"]
@@ -200,7 +196,7 @@ def _of_selected(run: Run, node: Node, args: dict[str, Arg], small: Ref) -> Mask
     part = run.node_of(small)
     if part is None or part.op not in ("select.int", "unbind.int") or args.get("keepdim"):
         return _never(run)
-    picked = _args(part)
+    picked = part.named()
     source = cast(Ref, args["self"])
     rank = len(run.type_of(source).shape)
     named = args["dim"]
@@ -214,7 +210,7 @@ def _of_selected(run: Run, node: Node, args: dict[str, Arg], small: Ref) -> Mask
 
 def _stacked(run: Run, above: Node, under: Node, depth: int) -> Mask:
     """`total.unsqueeze(1)` against `stack([a, b], 1)`."""
-    left, right = _args(above), _args(under)
+    left, right = above.named(), under.named()
     total = cast(Ref, left["self"])
     rank = len(run.type_of(total).shape) + 1
     if cast(int, left["dim"]) % rank != cast(int, right["dim"]) % rank:
@@ -245,7 +241,7 @@ def covers_magnitude(run: Run, big: Ref, small: Ref) -> tuple[Mask, float] | Non
     for _ in range(_DEPTH):
         if node is None:
             return None
-        args, op = _args(node), node.op
+        args, op = node.named(), node.op
         if op in (*_ALIGNED, "clamp_min", "relu") or (op == "clamp" and args["max"] is None):
             node = run.node_of(run.first(cast(Ref, args["self"])))
         elif op == "add.Tensor" and args["alpha"] == 1 and nonnegative(run, args["other"]).all():
@@ -267,5 +263,5 @@ def _norm_of(run: Run, node: Node, args: dict[str, Arg], small: Ref) -> tuple[Ma
         return (whole, 1e-4) if source == small and few and not isinstance(args["dim"], type(None)) else None
     inner = run.node_of(source)
     if node.op in ("sum.dim_IntList", "amax", "max.dim") and inner is not None and inner.op == "abs":
-        return (whole, 0.0) if run.first(cast(Ref, _args(inner)["self"])) == small else None
+        return (whole, 0.0) if run.first(cast(Ref, inner.named()["self"])) == small else None
     return None

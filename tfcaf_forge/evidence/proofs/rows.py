@@ -51,7 +51,7 @@ def _apart(node: Node, found: list[Fate], types: Types, value: int) -> bool:
     fate = found[value]
     if fate is MIXED or not all(_one_batch(kind, fate) for kind in types[value]):
         return False
-    args = dict(zip((p.name for p in TABLE[node.op].params), node.args, strict=True))
+    args = node.named()
     rule = TABLE[node.op].batch
     if rule in ("reduce", "along"):
         return not any(is_batch(size) for size in _along(node, args, types))

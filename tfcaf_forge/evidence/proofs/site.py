@@ -16,7 +16,6 @@ import numpy as np
 
 from tfcaf_forge.evidence.proofs.domains import Mask, Val, as_float, constant, raw
 from tfcaf_forge.graph.opgraph import FIRST_NODE, Arg, Node, OpGraph, Ref, Special, Type, is_batch
-from tfcaf_forge.graph.ops import TABLE
 
 Types = Sequence[tuple[Type, ...]]
 
@@ -101,14 +100,11 @@ class Site:
 
     def arg(self, name: str) -> Arg:
         """An argument as it stands in the graph."""
-        for param, arg in zip(TABLE[self.node.op].params, self.node.args, strict=True):
-            if param.name == name:
-                return arg
-        raise KeyError(name)
+        return self.node.arg(name)
 
     def has(self, name: str) -> bool:
         """Whether the operation has such a parameter."""
-        return any(param.name == name for param in TABLE[self.node.op].params)
+        return self.node.has(name)
 
     def at(self, ref: Ref) -> Val:
         """A value, as refined for this evaluation."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tfcaf_forge.graph.opgraph import FIRST_NODE, Arg, BatchDim, Data, Node, Ref, Special, Type
-from tfcaf_forge.graph.ops import INPUTS, TABLE
+from tfcaf_forge.graph.ops import INPUTS
 
 _RANK = {"bool": 0, "int": 1, "float": 2}
 _SLICE_END = 1 << 62
@@ -35,14 +35,11 @@ class Site:
 
     def arg(self, name: str) -> Arg:
         """An argument by its ATen name."""
-        for param, arg in zip(TABLE[self.node.op].params, self.node.args, strict=True):
-            if param.name == name:
-                return arg
-        raise KeyError(name)
+        return self.node.arg(name)
 
     def has(self, name: str) -> bool:
         """Whether the operation keeps an argument of that name."""
-        return any(param.name == name for param in TABLE[self.node.op].params)
+        return self.node.has(name)
 
     def type_of(self, ref: Ref) -> Type:
         """Element type and sizes of a value."""
