@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from tfcaf_forge.graph.opgraph import Arg, Data, Ref
 from tfcaf_forge.graph.ops import TABLE
-from tfcaf_forge.kernels.emit.context import Emitter, Site, data_text, sizes_text, slice_text, text
+from tfcaf_forge.kernels.emit.context import Emitter, Site, data_text, sizes_text, text
+from tfcaf_forge.kernels.emit.indexing import end_text, indexing
 
 _DTYPE = {"float": "dtype", "int": "torch.int64", "bool": "torch.bool"}
 _LEFT_OUT = {"alpha": 1, "dtype": None, "rounding_mode": None, "half_to_float": False}
@@ -108,24 +109,8 @@ def _made(function: str, *names: str) -> Emitter:
     return emit
 
 
-def _select(site: Site) -> str:
-    return f"{_self(site)}[{site.index(site.axis(), site.plain('index'))}]"
-
-
-def _slice(site: Site) -> str:
-    start, end = site.arg("start"), site.arg("end")
-    return f"{_self(site)}[{site.index(site.axis(), slice_text(start, end, site.arg('step')))}]"
-
-
-def _index(site: Site) -> str:
-    indices = site.arg("indices")
-    assert isinstance(indices, tuple)  # noqa: S101 - `verify` has checked it
-    return f"{_self(site)}[{', '.join(':' if item is None else text(item) for item in indices)}]"
-
-
 def _slice_scatter(site: Site) -> str:
-    end = site.arg("end")
-    last = "None" if isinstance(end, int) and end >= 1 << 62 else text(end)
+    last = end_text(site.arg("end"))
     return f"torch.slice_scatter({_self(site)}, {site.plain('src')}, {site.plain('dim')}, {site.plain('start')}, {last}, {site.plain('step')})"
 
 
@@ -136,6 +121,7 @@ def _sizes(method: str, name: str) -> Emitter:
 _SOFT = {"_softmax": "torch.softmax", "_log_softmax": "torch.log_softmax"}
 
 _OWN: dict[str, Emitter] = {
+    **indexing(_self),
     "const": _const,
     **dict.fromkeys(("zeros", "new_zeros", "zeros_like"), _filled("0")),
     **dict.fromkeys(("ones", "new_ones", "ones_like"), _filled("1")),
@@ -182,17 +168,13 @@ _OWN: dict[str, Emitter] = {
     "t": _form("{x}.t()"),
     **dict.fromkeys(("squeeze.dim", "squeeze.dims"), lambda site: f"{_self(site)}.squeeze({site.plain('dim')})"),
     "squeeze": _form("{x}.squeeze()"),
-    "unsqueeze": lambda site: f"{_self(site)}[{site.index(site.axis(extra=1), 'None')}]",
     "permute": _sizes("permute", "dims"),
     "transpose.int": lambda site: f"{_self(site)}.transpose({site.plain('dim0')}, {site.plain('dim1')})",
-    "select.int": _select,
-    "slice.Tensor": _slice,
     "split.Tensor": lambda site: f"torch.split({_self(site)}, {site.plain('split_size')}, {site.plain('dim')})",
     "split_with_sizes": lambda site: f"torch.split({_self(site)}, {site.plain('split_sizes')}, {site.plain('dim')})",
     "cat": _call("torch.cat", "tensors"),
     "stack": _call("torch.stack", "tensors"),
     "constant_pad_nd": lambda site: f"F.pad({_self(site)}, {site.plain('pad')}, value={site.plain('value')})",
-    "index.Tensor": _index,
     "slice_scatter": _slice_scatter,
     "scatter.value": _call("torch.scatter", "self", "dim", "index"),
     "scatter.src": _call("torch.scatter", "self", "dim", "index", "src"),
