@@ -27,7 +27,8 @@ from tfcaf_forge.evidence.proofs.domains import (
     top,
 )
 from tfcaf_forge.evidence.proofs.transfer.arithmetic import power
-from tfcaf_forge.evidence.proofs.transfer.unary import cosh, sigmoid, sign, sinh, tame
+from tfcaf_forge.evidence.proofs.transfer.curves import cosh, sigmoid, sinh
+from tfcaf_forge.evidence.proofs.transfer.unary import sign, tame
 
 _FUSED = 8.0
 
