@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -66,19 +67,22 @@ def stability(
     from tfcaf_forge.pipeline.outcome import Brake
     from tfcaf_forge.pipeline.stability import stability as run
     from tfcaf_forge.pipeline.tasks import load_task
+    from tfcaf_forge.proposals.asker import Limits
+    from tfcaf_forge.proposals.ledger import Budget
+    from tfcaf_forge.proposals.named import Wanted, models_of
 
     spec = load_task(task)
 
-    def wanted(name: str) -> asking.Wanted:
+    def wanted(name: str) -> Wanted:
         plain, _, url = name.partition("@")
-        return asking.Wanted(
+        return Wanted(
             model=plain, evaluator="none", fallbacks=(), api_base=url or api_base, api_key_env=api_key_env, strategy="qllm", seed=seed,
-            temperature=temperature, answer_tokens=answer_tokens, repairs=repairs, concurrency=concurrency, timeout=timeout,
-            stream=stream, local_only=local_only, allowed=tuple(allow_host or ()), max_usd=max_usd, max_tokens=max_tokens,
-            max_calls=max_calls, max_minutes=max_minutes,
+            temperature=temperature, answer_tokens=answer_tokens, repairs=repairs, stream=stream,
+            local_only=local_only, allowed=tuple(allow_host or ()), limits=Limits(concurrency=concurrency, timeout_s=timeout),
+            budget=Budget(usd=max_usd, tokens=max_tokens, calls=max_calls, minutes=max_minutes),
         )  # fmt: skip
 
-    models = [asking.models_of(wanted(name), spec) for name in model or ()]
+    models = [models_of(wanted(name), spec, os.environ) for name in model or ()]
     show, brake = Show(samples, as_json=as_json), Brake()
     if models:
         show.first()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,9 +121,12 @@ def synthesize(
     words += [] if mutants == _MUTANTS else ["--mutants", str(mutants)]
     if model is not None:
         from tfcaf_forge.pipeline.tasks import load_task
+        from tfcaf_forge.proposals.asker import Limits
+        from tfcaf_forge.proposals.ledger import Budget
+        from tfcaf_forge.proposals.named import Wanted, models_of
 
         spec = load_task(task)
-        wanted = asking.Wanted(
+        wanted = Wanted(
             model=model,
             evaluator=evaluator_model,
             fallbacks=tuple(fallback or ()),
@@ -133,18 +137,14 @@ def synthesize(
             temperature=temperature,
             answer_tokens=answer_tokens,
             repairs=repairs,
-            concurrency=concurrency,
-            timeout=timeout,
+            limits=Limits(concurrency=concurrency, timeout_s=timeout),
             stream=stream,
             local_only=local_only,
             allowed=tuple(allow_host or ()),
-            max_usd=max_usd,
-            max_tokens=max_tokens,
-            max_calls=max_calls,
-            max_minutes=max_minutes,
+            budget=Budget(usd=max_usd, tokens=max_tokens, calls=max_calls, minutes=max_minutes),
             dry=dry_run,
         )
-        models = asking.models_of(wanted, spec)
+        models = models_of(wanted, spec, os.environ)
         words += asking.unpinned(wanted)
         if dry_run:
             _dry_run(models, spec, rounds, candidates or _MODEL_CANDIDATES, as_json=as_json)

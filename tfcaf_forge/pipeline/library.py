@@ -10,11 +10,8 @@ from tfcaf_forge.errors import InputError
 from tfcaf_forge.pipeline import synthesize as pipeline
 from tfcaf_forge.pipeline.outcome import Synthesis
 from tfcaf_forge.pipeline.tasks import load_task
-from tfcaf_forge.proposals.asker import Limits
-from tfcaf_forge.proposals.asking import Asking
 from tfcaf_forge.proposals.ledger import Budget
-from tfcaf_forge.proposals.model import Model
-from tfcaf_forge.proposals.session import Models
+from tfcaf_forge.proposals.named import Wanted, models_of
 from tfcaf_forge.records.task_spec import TaskSpec
 
 
@@ -34,7 +31,7 @@ def synthesize(
         task: a bundled task's name, a path, or a TaskSpec.
         model: who writes, such as `recorded/lbf-8x8`, `ollama/qwen3-coder` or `openai/NAME`; the offline search if
             None. The same model reviews.
-        budget: what the model may cost; needed where its price is unknown.
+        budget: what the model may cost; needed where its price is unknown and it is not on this machine.
         api_base: the endpoint's URL.
         api_key_env: the variable of `environment` that holds the key.
         environment: where keys are looked up, such as `os.environ`; the library reads none by itself.
@@ -54,47 +51,9 @@ def synthesize(
     if settings.get("models") is not None or settings.get("coder") is not None:
         raise InputError(f"model={model!r} is given beside `models` or `coder`; leave one of them out")
     spec = load_task(task)
-    settings["models"] = _models(model, spec, budget or Budget(), api_base, api_key_env, environment or {}, settings)
+    wanted = Wanted(
+        model=model, budget=budget or Budget(), api_base=api_base, api_key_env=api_key_env, seed=settings.get("seed", 0)
+    )
+    settings["models"] = models_of(wanted, spec, environment or {})
     settings.setdefault("candidates", 3)
     return pipeline.synthesize(spec, **settings)
-
-
-def _models(
-    name: str,
-    task: TaskSpec,
-    budget: Budget,
-    api_base: str,
-    api_key_env: str,
-    environment: Mapping[str, str],
-    settings: Mapping[str, Any],
-) -> Models:
-    """One model that writes and reviews."""
-    from tfcaf_forge.proposals.prompts import prompts_digest
-    from tfcaf_forge.proposals.redact import Redactor
-
-    named = environment.get(api_key_env, "")
-    redactor = Redactor(environment, [named] if named else [])
-    model = _model(name, task, api_base, api_key_env, environment, redactor)
-    asking = Asking(
-        model=model.name,
-        endpoint=model.endpoint,
-        evaluator=model.name,
-        evaluator_endpoint=model.endpoint,
-        seed=int(settings.get("seed", 0)),
-        prompts=prompts_digest(),
-    )
-    return Models(asking=asking, writers=(model,), reviewer=model, budget=budget, limits=Limits(), redactor=redactor)
-
-
-def _model(
-    name: str, task: TaskSpec, api_base: str, api_key_env: str, environment: Mapping[str, str], redactor: Any  # noqa: ANN401
-) -> Model:  # fmt: skip
-    if name.startswith("recorded/"):
-        from tfcaf_forge.proposals.recorded import RecordedModel
-
-        return RecordedModel(name, task.name)
-    from tfcaf_forge.proposals.litellm_client import LitellmModel
-
-    return LitellmModel(
-        name, api_base=api_base, api_key_env=api_key_env, environment=environment, stream=True, redactor=redactor, ask=True
-    )  # fmt: skip
