@@ -160,7 +160,7 @@ def stability(
                 begin(Sampling(OFFLINE if asked is None else asked.asking.model, number, len(names)))
             result = synthesize(
                 spec, models=asked, out=folder / name, seed=seed, rounds=1, candidates=samples, replay=dataset, profile=profile,
-                backend=backend, limits=limits, sandbox=sandbox, notify=notify, brake=brake,
+                backend=backend, limits=limits, sandbox=sandbox, mutants=0, notify=notify, brake=brake,
             )  # fmt: skip
             lines.append(_measure(result, spec, dataset, seed))
             baseline = _baseline(result, baseline)
