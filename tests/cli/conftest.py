@@ -37,13 +37,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+def called(home: Path, cwd: Path, *arguments: object) -> Done:
+    """One command, to its end."""
+    command = [sys.executable, "-m", "tfcaf_forge", *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=cwd, env=environment(home), capture_output=True, text=True, check=False, timeout=300
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.fixture
 def forge(tmp_path: Path, home: Path) -> Forge:
     def run(*arguments: object, cwd: Path = tmp_path) -> Done:
-        command = [sys.executable, "-m", "tfcaf_forge", *map(str, arguments)]
-        done = subprocess.run(
-            command, cwd=cwd, env=environment(home), capture_output=True, text=True, check=False, timeout=300
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        return called(home, cwd, *arguments)
 
     return run

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Done, Forge
+from tests.cli.conftest import Done, Forge, called
 
 TASK = "matrix-climbing"
 
 
+@pytest.fixture(scope="module")
+def first(home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+    """A run, made once, and the folder that it was made in."""
+    folder = tmp_path_factory.mktemp("way")
+    words = ("--rounds", 1, "--candidates", 3, "--episodes", 60, "--mutants", 6, "--out", "run", "--json")
+    return called(home, folder, "synthesize", "--task", TASK, *words), folder
+
+
 @pytest.fixture
-def made(forge: Forge) -> Done:
-    return forge(
-        "synthesize", "--task", TASK, "--rounds", 1, "--candidates", 3, "--episodes", 60, "--out", "run", "--json"
-    )
+def made(first: tuple[Done, Path], tmp_path: Path) -> Done:
+    """That run, in a folder of the test's own."""
+    shutil.copytree(first[1], tmp_path, dirs_exist_ok=True)
+    return first[0]
 
 
 def test_the_way_from_a_task_to_trained_agents(forge: Forge, made: Done, tmp_path: Path) -> None:

@@ -49,13 +49,13 @@ def test_a_run_ends_with_a_kernel_a_report_and_a_record_of_every_candidate(run: 
 
 
 def test_two_runs_with_one_seed_have_the_same_winner_and_the_same_kernel_file(run: Synthesis, tmp_path: Path) -> None:
-    again = small(tmp_path / "two")
+    again = small(tmp_path / "two", mutants=0)
     assert again.winner_graph == run.winner_graph
     assert again.kernel_sha256 == run.kernel_sha256
 
 
 def test_another_seed_proposes_something_else(run: Synthesis, tmp_path: Path) -> None:
-    assert small(tmp_path / "other", seed=1).winner_graph != run.winner_graph
+    assert small(tmp_path / "other", seed=1, mutants=0).winner_graph != run.winner_graph
 
 
 def test_a_finished_run_is_not_done_again(run: Synthesis) -> None:
@@ -102,7 +102,18 @@ def test_the_report_is_written_anew(run: Synthesis) -> None:
 
 def test_a_run_that_is_killed_resumes_and_has_every_candidate_once(tmp_path: Path, run: Synthesis) -> None:
     folder = tmp_path / "killed"
-    command = [sys.executable, "-m", "tfcaf_forge", "synthesize", *SMALL, "--out", str(folder), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "tfcaf_forge",
+        "synthesize",
+        *SMALL,
+        "--mutants",
+        "6",
+        "--out",
+        str(folder),
+        "--json",
+    ]
     for proposals in (1, 3):
         process = subprocess.Popen(
             command, env=environment(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
