@@ -5,7 +5,8 @@
     python3 scripts/quickstart.py install    install only
 
 Needs Python 3.11 or newer with pip and venv, and the package index; no key, no Docker, no GPU, no root. What follows
-the first word goes to the program: `quickstart.py run --seed 3`, `quickstart.py test -k graph`.
+the first word goes to the program: `quickstart.py run --seed 3`, `quickstart.py test -k graph`. The tests run on two
+processors where there are two; `test -n 0` takes one.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def install(python: Path, extras: str) -> None:
 def start(python: Path, job: str, rest: list[str]) -> int:
     """The main job or the tests, in the environment."""
     if job == "test":
-        return subprocess.call([str(python), "-m", "pytest", *rest], cwd=ROOT)
+        workers = ["-n", "2", "--dist", "loadgroup"] if (os.cpu_count() or 1) > 1 else []
+        return subprocess.call([str(python), "-m", "pytest", *workers, *rest], cwd=ROOT)
     return subprocess.call([str(python), "-m", "tfcaf_forge", "synthesize", *rest])
 
 

@@ -1,4 +1,4 @@
-"""Shared by all tests: one torch thread, no colours, and in CI no test may be skipped."""
+"""Shared by all tests: one torch thread, who runs beside whom, and in CI no test may be skipped."""
 
 from __future__ import annotations
 
@@ -13,6 +13,22 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`-n 2 --dist loadgroup`) a file stays with one of them, for its fixtures' sake.
+
+    So do all tests of Docker, which restart the engine and count its containers, all reports, which share one run and one
+    browser, and all attacks, which look for what an attack left on the machine.
+    """
+    for item in items:
+        room = next((name for name in _ONE_WORKER if name in item.path.parts), None)
+        together = "docker" if item.get_closest_marker("docker") else room or str(item.path)
+        item.add_marker(pytest.mark.xdist_group(together))
+
+
+_ONE_WORKER = ("container", "reports", "attacks")
 
 
 @pytest.hookimpl(hookwrapper=True)
