@@ -20,6 +20,8 @@ from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.sandbox.docker import DockerWorker
 from tfcaf_forge.sandbox.receive import receive
 
+pytestmark = pytest.mark.docker
+
 MAIN = Path(__file__).parent / "bare_guest" / "main.py"
 TAG = "tfcaf-forge-bare"
 RUNTIMES = {"docker": None, "gvisor": "runsc"}
