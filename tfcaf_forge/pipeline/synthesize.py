@@ -112,6 +112,8 @@ def synthesize(
     from tfcaf_forge.proposals.offline import OfflineCoder
 
     spec = load_task(task)
+    if models is not None:
+        models.check()  # before there is a folder, which would be pinned to settings that never ran
     if rounds < 1 or candidates < 1:
         raise InputError(f"{rounds} rounds of {candidates} candidates; both must be at least 1")
     writer: Coder = coder or OfflineCoder(seed=seed)
@@ -175,7 +177,6 @@ class _Run:
 
     def go_with(self, models: Models) -> Synthesis:
         """The same with models; they are asked first of all, so that a wrong key costs nothing but a second."""
-        models.check()
         with models.open(self._store, self._task, self._called) as session:
             self._session = session
             self._brake.then(session.stop)

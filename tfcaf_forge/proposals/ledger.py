@@ -167,7 +167,8 @@ class Ledger:
             tokens_in=sum(a.tokens_in for a in ended),
             tokens_out=sum(a.tokens_out for a in ended),
             usd=sum(a.usd or 0.0 for a in ended),
-            unpriced=sum(a.usd is None and a.fault is None for a in ended),
+            unpriced=sum(a.usd is None and a.fault is None for a in ended)
+            + sum(c.usd is None for c in self._open.values()),
             lost=lost,
             seconds=self._earlier_s + self.elapsed_s,
         )

@@ -436,7 +436,7 @@ def test_local_only_refuses_a_hosted_model_before_anything_is_sent(litellm_there
     assert isinstance(fault, ModelError)
     assert "--local-only" in str(fault)
     assert "not this machine" in str(fault)
-    assert not list(tmp_path.rglob("replay"))
+    assert not list(tmp_path.rglob("run.db"))
 
 
 def test_an_unknown_price_needs_a_token_budget(litellm_there, tmp_path, monkeypatch):
@@ -446,6 +446,7 @@ def test_an_unknown_price_needs_a_token_budget(litellm_there, tmp_path, monkeypa
     assert isinstance(fault, ModelError)
     assert "price of openai/nobody-knows is unknown" in str(fault)
     assert "--max-tokens" in str(fault)
+    assert not list(tmp_path.rglob("run.db"))
 
 
 def test_a_dry_run_prints_prompts_and_an_estimate_and_asks_nobody(serve, tmp_path):
