@@ -71,10 +71,10 @@ def by_noise(task: TaskSpec) -> OpGraph:
 
 
 def mostly_first(task: TaskSpec) -> OpGraph:
-    """q_0 + 0.05 q_1."""
+    """q_0 + q_1 / 16."""
     return canonical_of(
         task,
-        const("float", (2,), 1.0, 0.05),
+        const("float", (2,), 1.0, 0.0625),
         Node("mul.Tensor", (Ref(0), Ref(2))),
         Node("sum.dim_IntList", (Ref(3), (1,), True, None)),
     )
