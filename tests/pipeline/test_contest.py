@@ -10,7 +10,7 @@ from tfcaf_forge.graph.canonical import canonical
 from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref
 from tfcaf_forge.graph.verify import verify
 from tfcaf_forge.pipeline import contest as module
-from tfcaf_forge.pipeline.contest import contest
+from tfcaf_forge.pipeline.contest import Area, apart, area_of, contest, overtaken
 from tfcaf_forge.ranking.bench import equal_weights
 from tfcaf_forge.ranking.fitted import FittedConfig
 from tfcaf_forge.ranking.halving import Plan
@@ -19,6 +19,7 @@ from tfcaf_forge.records.task_spec import load_task
 from tfcaf_forge.replay.dataset import write_dataset
 from tfcaf_forge.resources import bundled_tasks
 from tfcaf_forge.training.collect import collect
+from tfcaf_forge.training.result import Evaluation
 
 
 def bent() -> OpGraph:
@@ -47,3 +48,17 @@ def test_every_rung_is_played_and_equal_weights_are_no_better_than_themselves(
     assert set(full.fitted) == set(full.trained) == {0, 1, 2}
     assert full.fitted[2] == pytest.approx(full.fitted[0], abs=1e-4)
     assert "training with candidate 1: 200 of 200 steps" in told
+    assert set(full.trained_error) == {0, 1, 2}
+
+
+def test_a_finalist_overtakes_only_those_that_it_trained_clearly_better_than() -> None:
+    clear = {5: Area(0.2, 0.02), 3: Area(0.21, 0.02), 9: Area(0.6, 0.02)}
+    assert overtaken([5, 3, 9], clear) == [9, 5, 3]
+    nobody = {5: Area(0.0, 0.0), 3: Area(0.002, 0.002), 9: Area(0.002, 0.002)}
+    assert overtaken([5, 3, 9], nobody) == [5, 3, 9]
+    assert not apart(nobody[9], nobody[5])
+
+
+def test_the_area_of_a_training_has_the_standard_error_of_its_episodes() -> None:
+    made = [Evaluation(steps=k, seconds=1.0, mean=mean, std=2.0, episodes=16) for k, mean in enumerate((1.0, 3.0))]
+    assert area_of(made) == Area(2.0, pytest.approx(0.5 / 2**0.5))

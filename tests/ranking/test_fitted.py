@@ -68,10 +68,10 @@ def test_steps_without_a_successor_cannot_be_fitted(task: TaskSpec, tmp_path: Pa
 
 def test_a_larger_budget_goes_further_and_a_plan_depends_on_nothing_else() -> None:
     sizes = {"candidates": 20, "transitions": 18_500, "n_agents": 2, "minibatch_rows": 800 * 256}
-    small, middle, large = (plan(minutes, **sizes) for minutes in (0.1, 0.6, 30.0))
+    small, middle, large = (plan(minutes, **sizes) for minutes in (0.1, 0.45, 30.0))
     assert (small.fitted, small.finalists) == (0, 0)
     assert (middle.fitted, middle.finalists) == (10, 0)
     assert large.finalists == 3
     assert large.steps > LEAST_STEPS
     assert large.seconds <= 30 * 60
-    assert plan(0.6, **sizes) == middle
+    assert plan(0.45, **sizes) == middle

@@ -271,7 +271,7 @@ def shorter_run(f: Forger) -> None:
     ranking = f.record("ranking", 0)
     ranking["scores"] = [s for s in ranking["scores"] if s["candidate"] != 5]
     ranking["winner"] = 1
-    ranking["better_than_baseline"] = ranking["scores"][0]["predicted"]["low"] > 0
+    ranking["better_than_baseline"] = ranking["scores"][0]["predicted"]["low"] > ranking["margin"]
     for kind in ("equivalence", "mutation", "observed"):
         number = next(x["candidate"] for x in f.lines if x["kind"] == kind)
         f.drop(kind, number)
@@ -456,7 +456,7 @@ def scores_by_pen(f: Forger) -> None:
     for name in ("score", "gain", "predicted"):
         score[name] = {part: value + 0.1 for part, value in score[name].items()}
     ranking["scores"] = [score if s["candidate"] == won else s for s in ranking["scores"]]
-    ranking["better_than_baseline"] = score["predicted"]["low"] > 0
+    ranking["better_than_baseline"] = score["predicted"]["low"] > ranking["margin"]
     f.put("score", won, score)
     f.put("ranking", 0, ranking)
 

@@ -63,6 +63,14 @@ def test_better_is_said_of_a_prediction_and_only_where_the_ranking_says_so(run: 
     )
 
 
+def test_a_lead_within_the_rules_margin_is_none(run: RunRecords) -> None:
+    assert run.ranking is not None
+    near = msgspec.structs.replace(run.ranking, better_than_baseline=False, margin=0.35)
+    assert words.comparison(near) == (
+        "predicted to train no better than equal weights (VDN): +0.336 [0.312, 0.360]; the interval reaches under 0.35, where the rule has been wrong too often"
+    )
+
+
 def test_a_ranking_of_before_there_was_a_prediction_is_told_by_its_score(run: RunRecords) -> None:
     assert words.comparison(with_gain(run, 0.05, 0.084, 0.12, True)) == (
         "better than equal weights (VDN, 0.604) by +0.084 [0.050, 0.120]"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from tfcaf_forge.ranking.halving import plan
 from tfcaf_forge.ranking.measure import explained
 from tfcaf_forge.ranking.order import standing
 from tfcaf_forge.ranking.rank import BASELINE, Ranker
+from tfcaf_forge.ranking.rule import load_rule
 from tfcaf_forge.records.manifest import Manifest
 from tfcaf_forge.records.ranking import Order
 from tfcaf_forge.records.task_spec import TaskSpec
@@ -25,9 +27,24 @@ from tfcaf_forge.replay.dataset import Dataset
 
 if TYPE_CHECKING:
     from tfcaf_forge.training.mixers import Mixer
+    from tfcaf_forge.training.result import Evaluation
 
 Tell = Callable[[str], None]
 CONFIG = FittedConfig()
+
+
+class Area(NamedTuple):
+    """Mean greedy return over a training's evaluations, and its standard error over their episodes."""
+
+    mean: float
+    error: float
+
+
+def area_of(evaluations: Sequence[Evaluation]) -> Area:
+    """Of the evaluations given, each counting once."""
+    count = max(len(evaluations), 1)
+    variance = sum(e.std**2 / e.episodes for e in evaluations)
+    return Area(sum(e.mean for e in evaluations) / count, math.sqrt(variance) / count)
 
 
 def contest(
@@ -62,7 +79,7 @@ def contest(
         minutes, candidates=len(ids), transitions=dataset.info.transitions, n_agents=task.n_agents,
         minibatch_rows=CONFIG.steps * CONFIG.batch,
     )  # fmt: skip
-    by, fitted, trained = "the rule's prediction", dict[int, float](), dict[int, float]()
+    by, fitted, trained = "the rule's prediction", dict[int, float](), dict[int, Area]()
     if todo.fitted:
         say(f"fitting {todo.fitted} candidates' networks in one pass")
         fitted = _fitted({i: graphs[i] for i in ids[: todo.fitted]}, ranker, dataset, task, seed)
@@ -70,26 +87,48 @@ def contest(
         by = f"the rule's prediction, for the first {todo.fitted} with what fitted networks explain of the advantage as well"
     if todo.finalists:
         trained = _trained({i: graphs[i] for i in ids[: todo.finalists]}, task, todo.steps, seed, say)
-        ids = _resorted(ids, {i: value for i, value in trained.items() if i != BASELINE})
-        by += f", then for the first {todo.finalists} a training of {todo.steps:,} steps"
-    better = float(np.quantile(predictions[ids[0]], 0.025)) > 0
+        ids = [*overtaken(ids[: todo.finalists], trained), *ids[todo.finalists :]]
+        by += f", then for the first {todo.finalists} a training of {todo.steps:,} steps where it told them apart"
+    better = float(np.quantile(predictions[ids[0]], 0.025)) > load_rule().margin
     return Order(
         by=by,
         ids=tuple(ids),
         tied=place.tied,
         best_share=place.best_share,
         agreement=place.agreement,
-        better_than_baseline=better and (not trained or trained[ids[0]] > trained[BASELINE]),
+        better_than_baseline=better and (not trained or apart(trained[ids[0]], trained[BASELINE])),
         fitted=fitted,
-        trained=trained,
+        trained={i: round(area.mean, 6) for i, area in trained.items()},
+        trained_error={i: round(area.error, 6) for i, area in trained.items()},
         steps=todo.steps,
         seconds=todo.seconds,
     )
 
 
 def _resorted(ids: list[int], values: Mapping[int, float]) -> list[int]:
-    """The candidates that have a value by it, before the others in their order."""
-    return [*sorted(values, key=lambda i: (-values[i], i)), *(i for i in ids if i not in values)]
+    """The candidates that have a value by it, of equals the earlier in the order, before the others."""
+    return [*sorted(values, key=lambda i: (-values[i], ids.index(i))), *(i for i in ids if i not in values)]
+
+
+def apart(one: Area, other: Area) -> bool:
+    """Whether the first training is better than the other by more than two standard errors of the difference."""
+    return one.mean - other.mean > 2 * math.hypot(one.error, other.error)
+
+
+def overtaken(ids: list[int], trained: Mapping[int, Area]) -> list[int]:
+    """The finalists in their order, but for those that a later one overtakes clearly: where nobody learns, the prediction stands.
+
+    Args:
+        ids: the finalists, by prediction.
+        trained: their trainings.
+    """
+    made: list[int] = []
+    for i in ids:
+        place = len(made)
+        while place and apart(trained[i], trained[made[place - 1]]):
+            place -= 1
+        made.insert(place, i)
+    return made
 
 
 def _gain(explained_share: Mapping[int, float], candidate: int) -> float:
@@ -106,7 +145,7 @@ def _fitted(
     return {i: round(float(explained(one.advantage, whole)[0]), 6) for i, one in zip(everyone, found, strict=True)}
 
 
-def _trained(graphs: Mapping[int, OpGraph], task: TaskSpec, steps: int, seed: int, say: Tell) -> dict[int, float]:
+def _trained(graphs: Mapping[int, OpGraph], task: TaskSpec, steps: int, seed: int, say: Tell) -> dict[int, Area]:
     """Mean greedy return over the evaluations of a short training, the one before it left out."""
     from tfcaf_forge.training.config import TrainConfig
     from tfcaf_forge.training.mixers import VDN
@@ -116,7 +155,7 @@ def _trained(graphs: Mapping[int, OpGraph], task: TaskSpec, steps: int, seed: in
         recurrent=False, learning_rate=1e-3, updates_per_episode=0.5, epsilon_steps=max(steps // 2, 1), n_step=3, target_tau=0.02,
         evaluation_interval=max(steps // 8, 1), checkpoint_interval=10**9,
     )  # fmt: skip
-    found: dict[int, float] = {}
+    found: dict[int, Area] = {}
     for number in (BASELINE, *graphs):
         name = "VDN" if number == BASELINE else f"candidate {number}"
         mixer = VDN() if number == BASELINE else _mixer(number, graphs[number], task)
@@ -125,8 +164,7 @@ def _trained(graphs: Mapping[int, OpGraph], task: TaskSpec, steps: int, seed: in
                 task, mixer, config, seed=seed, steps=steps, folder=Path(place) / "run",
                 progress=lambda now, name=name: say(f"training with {name}: {now.steps:,} of {steps:,} steps"),
             )  # fmt: skip
-        after = [evaluation.mean for evaluation in result.evaluations[1:]]
-        found[number] = round(float(np.mean(after)), 6)
+        found[number] = area_of(result.evaluations[1:])
     return found
 
 

@@ -170,7 +170,7 @@ def _ranked(shelf: Shelf) -> None:
             not i.low <= i.value <= i.high for i in (score.score, score.gain, score.decides)
         ):
             raise BundleError(f"the score of candidate {score.candidate}, its gain and the baseline do not go together")
-    if ranking.better_than_baseline != (won is not None and won.ahead.low > 0):
+    if ranking.better_than_baseline != (won is not None and won.ahead.low > ranking.margin):
         raise BundleError("the ranking says that the winner is better than equal weights, or that it is not, against its own interval")  # fmt: skip
     dataset = shelf.store.read("dataset", DatasetInfo)
     if dataset is None or dataset.digest != ranking.dataset:

@@ -17,6 +17,7 @@ from tfcaf_forge.pipeline.measured import measured as measure
 from tfcaf_forge.pipeline.recheck import Shelf, replayed
 from tfcaf_forge.pipeline.report import KERNEL
 from tfcaf_forge.ranking.rank import Ranker
+from tfcaf_forge.ranking.rule import load_rule
 from tfcaf_forge.records.base import canonical_json, digest_bytes, to_builtins
 from tfcaf_forge.records.equivalence import Equivalence
 from tfcaf_forge.records.mutation import MutationScore
@@ -84,6 +85,10 @@ def ranking(shelf: Shelf, replay: Path | None) -> str | None:
     if record is None or dataset is None:
         return None
     ranker = Ranker(dataset, shelf.task, record.seed)
+    if record.baseline.predicted is not None and record.margin != load_rule().margin:
+        raise BundleError(
+            f"the ranking's margin is recorded as {record.margin:g}; the rule's is {load_rule().margin:g}"
+        )
     for before in (record.baseline, *record.scores):
         known = before is record.baseline
         after = ranker.baseline if known else ranker.score(before.candidate, shelf.traced[before.candidate].graph)

@@ -110,10 +110,11 @@ class Ranker:
             baseline=self.baseline,
             scores=tuple(order),
             winner=None if best is None else best.candidate,
-            better_than_baseline=best is not None and best.ahead.low > 0,
+            better_than_baseline=best is not None and best.ahead.low > load_rule().margin,
             tied=place.tied,
             best_share={str(i): share for i, share in place.best_share.items()},
             agreement=place.agreement,
+            margin=load_rule().margin,
         )
 
     def predictions(self, graphs: Mapping[int, OpGraph]) -> dict[int, Doubles]:

@@ -30,6 +30,8 @@ class Rule(Record, frozen=True, kw_only=True):
         scales: what each is divided by.
         weights: fitted on all tasks.
         without: by task of the benchmark, the weights fitted on the others.
+        margin: a prediction has to be further than this above equal weights before it is called better: the least at which nine in
+            ten functions of the left-out tasks did train better.
         fitted_on: the tasks.
         source: how and from what they were fitted.
     """
@@ -40,6 +42,7 @@ class Rule(Record, frozen=True, kw_only=True):
     without: dict[str, tuple[float, ...]]
     fitted_on: tuple[str, ...]
     source: str
+    margin: float = 0.0
 
     def weights_for(self, task: str) -> tuple[float, ...]:
         """Weights that have not seen the task."""

@@ -55,10 +55,11 @@ class Ranking(Record, frozen=True, kw_only=True):
         baseline: the equal-weights score.
         scores: the best first.
         winner: id of the best candidate, or None if none was accepted.
-        better_than_baseline: whether the winner is ahead of equal weights with its whole interval.
+        better_than_baseline: whether the winner is ahead of equal weights by more than the margin with its whole interval.
         tied: candidates that the data cannot tell from the winner: 0 lies in the 95 % interval of their paired difference.
         best_share: by candidate (as text, as JSON has it), the share of bootstrap samples in which it is the best.
         agreement: mean Kendall tau-b between the order on a bootstrap sample and this one; None if it was not computed.
+        margin: how far ahead it has to be; below, the rule of the prediction has been wrong too often.
     """
 
     method: str
@@ -74,6 +75,7 @@ class Ranking(Record, frozen=True, kw_only=True):
     tied: tuple[int, ...] = ()
     best_share: dict[str, float] = {}
     agreement: float | None = None
+    margin: float = 0.0
 
 
 class Order(Plain, frozen=True, kw_only=True):
@@ -85,10 +87,11 @@ class Order(Plain, frozen=True, kw_only=True):
         tied: candidates that the data cannot tell from the first by the prediction.
         best_share: by candidate, the share of bootstrap samples in which its prediction is the highest.
         agreement: mean Kendall tau-b between the predicted order on a bootstrap sample and on all data.
-        better_than_baseline: whether the first's prediction has its whole 95 % interval above that of equal weights, which is 0; where
+        better_than_baseline: whether the first's prediction has its whole 95 % interval above that of equal weights and the rule's margin; where
             there was a training, whether it also ended above VDN's.
         fitted: by candidate of the second rung, explained share of the held-out advantage, and equal weights' under 0.
         trained: by finalist, mean greedy return over its short training, and VDN's under 0.
+        trained_error: its standard error over the evaluations' episodes; a finalist overtakes another by more than two of their difference.
         steps: environment steps of each such training.
         seconds: what the plan expects for one core.
     """
@@ -101,5 +104,6 @@ class Order(Plain, frozen=True, kw_only=True):
     better_than_baseline: bool
     fitted: dict[int, float] = {}
     trained: dict[int, float] = {}
+    trained_error: dict[int, float] = {}
     steps: int = 0
     seconds: float = 0.0

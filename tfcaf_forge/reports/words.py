@@ -116,6 +116,8 @@ def comparison(ranking: Ranking, digits: int | None = None) -> str:
         return f"{'predicted to train ' if predicted else ''}better than {base} by {numbers}"
     verb = "worse than" if ahead.high < 0 else "no better than"
     zero = "" if ahead.high < 0 else "; the interval contains 0"
+    if predicted and ahead.low > 0:
+        zero = f"; the interval reaches under {ranking.margin:g}, where the rule has been wrong too often"
     return f"{'predicted to train ' if predicted else ''}{verb} {base}: {'' if predicted else 'gain '}{numbers}{zero}"
 
 
