@@ -59,7 +59,7 @@ def test_a_terminal_shows_stages_spend_best_score_and_time_left(monkeypatch):
         "2 calls in flight",
     ):
         assert text in shown
-    assert "7 calls, 12,345 tokens, $0.0123 of $1   best 0.612   4 min 00 s left" in shown
+    assert "7 calls, 12,345 tokens, $0.0123 of $1   best +0.612   4 min 00 s left" in shown
 
 
 def test_the_region_is_wiped_when_the_run_ends(monkeypatch):

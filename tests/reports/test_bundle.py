@@ -461,6 +461,14 @@ def scores_by_pen(f: Forger) -> None:
     f.put("ranking", 0, ranking)
 
 
+def margin_by_pen(f: Forger) -> None:
+    """A margin so low that every lead counts."""
+    ranking = f.record("ranking", 0)
+    ranking["margin"] = -10.0
+    ranking["better_than_baseline"] = True
+    f.put("ranking", 0, ranking)
+
+
 def survivors_by_pen(f: Forger) -> None:
     record = f.record("mutation", winner_of(f))
     record["judged"][-1] |= {"fate": "survived" if record["judged"][-1]["fate"] != "survived" else "refuted"}
@@ -477,6 +485,7 @@ def credit_by_pen(f: Forger) -> None:
     ("change", "message"),
     [
         (scores_by_pen, r"ranking: the score of candidate \d is recorded as"),
+        (margin_by_pen, r"ranking: the ranking's margin is recorded as -10; the rule's is"),
         (survivors_by_pen, "mutants: .* is recorded as"),
         (credit_by_pen, "measured: measured.json: credit is not what it is"),
     ],
