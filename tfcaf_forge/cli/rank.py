@@ -21,6 +21,8 @@ from tfcaf_forge.cli.output import (
     print_json,
     stdout,
 )
+from tfcaf_forge.cli.spreading import ExecutorOption, opened
+from tfcaf_forge.cli.training import JobsOption
 
 if TYPE_CHECKING:
     from tfcaf_forge.pipeline.ranked import Ranked
@@ -51,23 +53,27 @@ def rank(
     ] = False,
     sandbox: SandboxOption = "local",
     limits: LimitsOption = "default",
+    jobs: JobsOption = 1,
+    executor: ExecutorOption = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Rank functions on replayed trajectories. Python files are vetted first."""
     from tfcaf_forge.pipeline.ranked import rank as run
 
     ticker = Ticker()
-    found = run(
-        files,
-        task,
-        replay,
-        seed=seed,
-        minutes=budget,
-        simulate=simulate,
-        backend=sandbox,
-        limits=limits,
-        tell=ticker.show,
-    )
+    with opened(executor, jobs) as workers:
+        found = run(
+            files,
+            task,
+            replay,
+            seed=seed,
+            minutes=budget,
+            simulate=simulate,
+            backend=sandbox,
+            limits=limits,
+            tell=ticker.show,
+            executor=workers,
+        )
     ticker.clear()
     if as_json:
         print_json(

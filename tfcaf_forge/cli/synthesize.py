@@ -24,7 +24,9 @@ from tfcaf_forge.cli.output import (
     print_json,
     stdout,
 )
+from tfcaf_forge.cli.spreading import ExecutorOption, opened
 from tfcaf_forge.cli.synthesize_output import Show
+from tfcaf_forge.cli.training import JobsOption
 
 if TYPE_CHECKING:
     from tfcaf_forge.pipeline.synthesize import Synthesis
@@ -36,6 +38,8 @@ EPILOG = """Examples:
 forge synthesize --task lbf-8x8-2p-2f-coop
 
 forge synthesize --task my-plant.toml --replay logged/ --rounds 5 --candidates 8 --profile search
+
+forge synthesize --jobs 4     (or --executor ray: the candidates of a round side by side; no record changes)
 
 forge synthesize --model recorded/lbf-8x8     (answers written by hand for this project: no key, no network)
 
@@ -72,6 +76,8 @@ def synthesize(
     mutants: Annotated[
         int, typer.Option("--mutants", min=0, help="Deliberate faults in the winner, to see how many are noticed.")
     ] = _MUTANTS,
+    jobs: JobsOption = 1,
+    executor: ExecutorOption = "local",
     as_json: JsonOption = False,
     model: asking.ModelOption = None,
     evaluator_model: asking.EvaluatorOption = None,
@@ -151,23 +157,25 @@ def synthesize(
             raise typer.Exit(PASSED)
     from tfcaf_forge.pipeline.command import Given
 
-    result = _run(
-        task,
-        models,
-        as_json=as_json,
-        given=Given(task=task, words=tuple(words)),
-        out=out,
-        seed=seed,
-        rounds=rounds,
-        candidates=candidates or (_OFFLINE_CANDIDATES if models is None else _MODEL_CANDIDATES),
-        episodes=episodes,
-        replay=replay,
-        profile=profile,
-        backend=sandbox,
-        limits=limits,
-        require=require_layers or (),
-        mutants=mutants,
-    )
+    with opened(executor, jobs) as workers:
+        result = _run(
+            task,
+            models,
+            as_json=as_json,
+            given=Given(task=task, words=tuple(words)),
+            out=out,
+            seed=seed,
+            rounds=rounds,
+            candidates=candidates or (_OFFLINE_CANDIDATES if models is None else _MODEL_CANDIDATES),
+            episodes=episodes,
+            replay=replay,
+            profile=profile,
+            backend=sandbox,
+            limits=limits,
+            require=require_layers or (),
+            mutants=mutants,
+            executor=workers,
+        )
     raise typer.Exit(PASSED if result.winner is not None else REFUSED)
 
 

@@ -21,6 +21,7 @@ from tfcaf_forge.cli.output import (
     stderr,
     stdout,
 )
+from tfcaf_forge.cli.spreading import ExecutorOption, opened
 from tfcaf_forge.cli.training import JobsOption, PresetOption, Runs, Stop, settings
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.pipeline.seeds import Job
@@ -36,6 +37,8 @@ EPILOG = """Examples:
 forge train --task lbf-8x8-2p-2f-coop --mixer runs/lbf-8x8-2p-2f-coop-0/kernel.safetensors --steps 200000
 
 forge train --task lbf-8x8-2p-2f-coop --mixer qmix --config train.toml --seeds 0:10 --jobs 2
+
+forge train --mixer qmix --seeds 0:10 --executor ray     (a core of the cluster for each; folders come back to this machine)
 
 forge train --task lbf-8x8-2p-2f-coop --preset epymarl-qmix
 
@@ -56,6 +59,7 @@ def train(
         str | None, typer.Option("--seeds", help="Several runs: 0:10 (0 to 9) or 0,4,7; each in its own process.")
     ] = None,
     jobs: JobsOption = 1,
+    executor: ExecutorOption = "local",
     preset: PresetOption = None,
     config: Annotated[Path | None, typer.Option("--config", help="Settings (.toml); unknown keys are errors.")] = None,
     out: Annotated[
@@ -93,7 +97,7 @@ def train(
         )
         for n in numbers
     ]
-    results = _many(work, jobs)
+    results = _many(work, jobs, executor)
     print_json({"runs": [to_builtins(result) for result in results]}) if as_json else _print_many(results, len(work))
     raise typer.Exit(0 if len(results) == len(work) and all(r.status == "finished" for r in results) else REFUSED)
 
@@ -110,14 +114,34 @@ def _one(task: TaskSpec, mixer: str, folder: Path, *, steps: int, seed: int, con
         show.end()
 
 
-def _many(work: list[Job], jobs: int) -> list[TrainingResult]:
+def _many(work: list[Job], jobs: int, executor: str) -> list[TrainingResult]:
     from tfcaf_forge.pipeline.seeds import train_many
 
+    if executor != "local":
+        return _elsewhere(work, executor)
     show = Runs(len(work))
     try:
         return train_many(work, jobs=jobs, progress=show.progress, should_stop=Stop().asked)
     finally:
         show.end()
+
+
+def _elsewhere(work: list[Job], executor: str) -> list[TrainingResult]:
+    from tfcaf_forge.pipeline.carried import train_on
+
+    ticker, back = Ticker(), 0
+
+    def done(job: Job) -> None:
+        nonlocal back
+        back += 1
+        ticker.show(f"{back} of {len(work)} runs are back, the last of them {job.name}")
+
+    try:
+        with opened(executor, len(work)) as workers:
+            assert workers is not None  # noqa: S101 - only in this process there is none
+            return train_on(workers, work, done=done)
+    finally:
+        ticker.clear()
 
 
 def _print_many(results: list[TrainingResult], asked: int) -> None:

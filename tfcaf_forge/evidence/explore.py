@@ -18,6 +18,7 @@ from tfcaf_forge.evidence import strategies
 from tfcaf_forge.evidence.case import Case, Floats, stack
 from tfcaf_forge.evidence.observe import Observer
 from tfcaf_forge.evidence.profiles import Profile
+from tfcaf_forge.evidence.source_constants import no_source_constants
 from tfcaf_forge.evidence.trial import Trial
 from tfcaf_forge.records.task_spec import TaskSpec
 
@@ -138,5 +139,6 @@ def draw(
         suppress_health_check=_SUPPRESSED,
         verbosity=Verbosity.quiet,
     )(given(strategy)(body))
-    (test if seed is None else seeded(seed)(test))()
+    with no_source_constants():
+        (test if seed is None else seeded(seed)(test))()
     return drawn

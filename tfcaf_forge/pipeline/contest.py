@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 from tfcaf_forge.graph import codec
 from tfcaf_forge.graph.affine import is_affine
 from tfcaf_forge.graph.opgraph import OpGraph
+from tfcaf_forge.pipeline.executor import Executor
 from tfcaf_forge.ranking.bench import equal_weights
 from tfcaf_forge.ranking.fitted import FittedConfig, fit_all
 from tfcaf_forge.ranking.halving import plan
@@ -56,6 +58,7 @@ def contest(
     seed: int,
     minutes: float = 0.0,
     tell: Tell | None = None,
+    executor: Executor | None = None,
 ) -> Order:
     """The predicted order of accepted candidates.
 
@@ -70,6 +73,7 @@ def contest(
         seed: of everything.
         minutes: the budget of the second and third rung; planned from sizes alone, so the order does not depend on the clock.
         tell: told what takes long.
+        executor: where the short trainings run; in this process if None.
     """
     say = tell or _silent
     predictions = ranker.predictions(graphs)
@@ -86,7 +90,7 @@ def contest(
         ids = _resorted(ids, {i: ranker.refined(graphs[i], _gain(fitted, i)) for i in fitted if i != BASELINE})
         by = f"the rule's prediction, for the first {todo.fitted} with what fitted networks explain of the advantage as well"
     if todo.finalists:
-        trained = _trained({i: graphs[i] for i in ids[: todo.finalists]}, task, todo.steps, seed, say)
+        trained = _trained({i: graphs[i] for i in ids[: todo.finalists]}, Short(task, todo.steps, seed), executor, say)
         ids = [*overtaken(ids[: todo.finalists], trained), *ids[todo.finalists :]]
         by += f", then for the first {todo.finalists} a training of {todo.steps:,} steps where it told them apart"
     better = float(np.quantile(predictions[ids[0]], 0.025)) > load_rule().margin
@@ -145,27 +149,46 @@ def _fitted(
     return {i: round(float(explained(one.advantage, whole)[0]), 6) for i, one in zip(everyone, found, strict=True)}
 
 
-def _trained(graphs: Mapping[int, OpGraph], task: TaskSpec, steps: int, seed: int, say: Tell) -> dict[int, Area]:
-    """Mean greedy return over the evaluations of a short training, the one before it left out."""
+@dataclass(frozen=True)
+class Short:
+    """The trainings of a contest: what they have in common."""
+
+    task: TaskSpec
+    steps: int
+    seed: int
+
+
+def _trained(graphs: Mapping[int, OpGraph], short: Short, executor: Executor | None, say: Tell) -> dict[int, Area]:
+    """What each candidate's training is worth, and VDN's."""
+    runs: list[tuple[int, OpGraph | None]] = [(BASELINE, None), *graphs.items()]
+    if executor is None:
+        return {number: train_briefly(short, (number, graph), say) for number, graph in runs}
+    found: dict[int, Area] = {}
+    for place, value in executor.map(train_briefly, short, runs):
+        found[runs[place][0]] = value
+        say(f"{len(found)} of {len(runs)} trainings of {short.steps:,} steps")
+    return {number: found[number] for number, _ in runs}
+
+
+def train_briefly(short: Short, run: tuple[int, OpGraph | None], say: Tell | None = None) -> Area:
+    """Mean greedy return over the evaluations of a short training, the one before it left out; VDN's where there is no graph."""
     from tfcaf_forge.training.config import TrainConfig
     from tfcaf_forge.training.mixers import VDN
     from tfcaf_forge.training.trainer import train
 
+    (number, graph), steps, tell = run, short.steps, say or _silent
     config = TrainConfig(
         recurrent=False, learning_rate=1e-3, updates_per_episode=0.5, epsilon_steps=max(steps // 2, 1), n_step=3, target_tau=0.02,
         evaluation_interval=max(steps // 8, 1), checkpoint_interval=10**9,
     )  # fmt: skip
-    found: dict[int, Area] = {}
-    for number in (BASELINE, *graphs):
-        name = "VDN" if number == BASELINE else f"candidate {number}"
-        mixer = VDN() if number == BASELINE else _mixer(number, graphs[number], task)
-        with tempfile.TemporaryDirectory() as place:
-            result = train(
-                task, mixer, config, seed=seed, steps=steps, folder=Path(place) / "run",
-                progress=lambda now, name=name: say(f"training with {name}: {now.steps:,} of {steps:,} steps"),
-            )  # fmt: skip
-        found[number] = area_of(result.evaluations[1:])
-    return found
+    name = "VDN" if graph is None else f"candidate {number}"
+    mixer = VDN() if graph is None else _mixer(number, graph, short.task)
+    with tempfile.TemporaryDirectory() as place:
+        result = train(
+            short.task, mixer, config, seed=short.seed, steps=steps, folder=Path(place) / "run",
+            progress=lambda now: tell(f"training with {name}: {now.steps:,} of {steps:,} steps"),
+        )  # fmt: skip
+    return area_of(result.evaluations[1:])
 
 
 def _mixer(number: int, graph: OpGraph, task: TaskSpec) -> Mixer:

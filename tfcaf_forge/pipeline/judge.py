@@ -6,12 +6,13 @@ the sandbox; everybody's by the digest of its graph; and a model's by what it do
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tfcaf_forge.pipeline.behaviour import Fingerprints, Floats, twin_of
 from tfcaf_forge.pipeline.candidates import Candidates
 from tfcaf_forge.pipeline.outcome import Judged, Notify, Stage, Staged
-from tfcaf_forge.pipeline.vet import Examiner
+from tfcaf_forge.pipeline.spread import Work
 from tfcaf_forge.proposals.normal import normal_source
-from tfcaf_forge.ranking.rank import Ranker
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.traced import Traced
@@ -22,17 +23,14 @@ class Judge:
 
     Args:
         candidates: what is known already.
-        examiner: sandbox, proofs and trials.
-        ranker: scores on the replay dataset.
+        work: sandbox, proofs and trials, and scores on the replay dataset.
         fingerprints: inputs to tell behaviours by; None where sources and behaviours are not compared.
         notify: told of every stage.
     """
 
-    def __init__(
-        self, candidates: Candidates, examiner: Examiner, ranker: Ranker, fingerprints: Fingerprints | None, notify: Notify
-    ) -> None:  # fmt: skip
+    def __init__(self, candidates: Candidates, work: Work, fingerprints: Fingerprints | None, notify: Notify) -> None:
         """Nothing is judged yet."""
-        self._known, self._examiner, self._ranker = candidates, examiner, ranker
+        self._known, self._work = candidates, work
         self._fingerprints, self._notify = fingerprints, notify
         self._prints: dict[int, Floats] = {}
 
@@ -54,20 +52,26 @@ class Judge:
             if twin is not None:
                 return self._repeats(proposal, twin, same)
             self._tell(proposal, "examining")
-            known.examine(self._examiner.examine(traced))
+            known.examine(self._work.examine(traced))
         return self._scored(proposal, traced)
+
+    def untouched(self, proposals: Sequence[Proposal]) -> list[Proposal]:
+        """Those that the sandbox has still to see: nothing is known of them, and none copies an earlier source."""
+        known = self._known
+        fresh = [p for p in proposals if p.id not in known.traced and not known.done(p.id)]
+        return [p for p in fresh if self._copied(p) is None]
 
     def _scored(self, proposal: Proposal, traced: Traced) -> Judged:
         known, number = self._known, proposal.id
         evidence = known.evidence[number]
         if evidence.accepted and number not in known.scores:
             self._tell(proposal, "scoring")
-            known.score(self._ranker.score(number, traced.graph))
+            known.score(self._work.score(number, traced.graph))
         return Judged(proposal, evidence=evidence, score=known.scores.get(number))
 
     def _trace(self, proposal: Proposal) -> Traced | Rejection:
         self._tell(proposal, "sandbox")
-        outcome = self._examiner.trace(proposal)
+        outcome = self._work.trace(proposal)
         if isinstance(outcome, Rejection):
             self._known.reject(proposal.id, outcome)
         else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.pipeline.contest import contest
+from tfcaf_forge.pipeline.executor import Executor
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.pipeline.vet import Examiner
 from tfcaf_forge.proposals.files import proposal_from_file
@@ -91,6 +92,7 @@ def rank(
     backend: str = "local",
     limits: str = "default",
     tell: Callable[[str], None] | None = None,
+    executor: Executor | None = None,
 ) -> Ranked:
     """Rank kernels and source files on a replay dataset. Sources are vetted first.
 
@@ -103,6 +105,7 @@ def rank(
         simulate: find out what the agents contributed by simulation from the recorded states, where the environment can.
         backend, limits: the sandbox's backend and profile, for source files.
         tell: told what takes long.
+        executor: where the short trainings run; in this process if None.
 
     Raises:
         InputError: no files, or one cannot be read.
@@ -127,7 +130,7 @@ def rank(
             scores.append(ranker.score(number, found))
     if not scores:
         return Ranked(names=names, refused=refused, ranking=None)
-    order = contest(made, ranker, dataset, spec, seed=seed, minutes=minutes, tell=tell)
+    order = contest(made, ranker, dataset, spec, seed=seed, minutes=minutes, tell=tell, executor=executor)
     return Ranked(names=names, refused=refused, ranking=ranker.rank(scores, made), order=order)
 
 

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfcaf_forge.errors import ForgeError, InputError
+from tfcaf_forge.pipeline.executor import one_thread
 
 if TYPE_CHECKING:
     from tfcaf_forge.records.task_spec import TaskSpec
     from tfcaf_forge.training.config import TrainConfig
     from tfcaf_forge.training.result import TrainingResult, TrainProgress
-
-_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class RunsFailed(ForgeError):  # noqa: N818 - reads as what happened
@@ -128,7 +127,7 @@ class _Pool:
     def start(self, job: Job) -> None:
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_run, args=(job, theirs), name=job.name, daemon=True)
-        with _one_thread():
+        with one_thread():
             process.start()
         theirs.close()
         self.running[ours] = (job, process)
@@ -225,18 +224,3 @@ def _every(seconds: float, tell: Callable[[TrainProgress], None]) -> Callable[[T
             tell(now)
 
     return told
-
-
-@contextmanager
-def _one_thread() -> Generator[None]:
-    """Processes started inside have one thread in every arithmetic library; they read it when they load."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

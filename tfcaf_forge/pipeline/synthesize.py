@@ -15,6 +15,7 @@ from tfcaf_forge.pipeline.behaviour import Fingerprints
 from tfcaf_forge.pipeline.candidates import Candidates
 from tfcaf_forge.pipeline.command import Given, command_of, given_of, keep_given, next_command
 from tfcaf_forge.pipeline.crowned import MUTANTS, Crowned
+from tfcaf_forge.pipeline.executor import Executor
 from tfcaf_forge.pipeline.export import write_kernel
 from tfcaf_forge.pipeline.judge import Judge
 from tfcaf_forge.pipeline.outcome import (
@@ -34,6 +35,7 @@ from tfcaf_forge.pipeline.outcome import (
 )
 from tfcaf_forge.pipeline.ranked import collect
 from tfcaf_forge.pipeline.report import write_report
+from tfcaf_forge.pipeline.spread import Here, Spread, Station
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.pipeline.vet import Examiner
 from tfcaf_forge.proposals.base import Coder, Drafts
@@ -79,6 +81,7 @@ def synthesize(
     given: Given | None = None,
     notify: Notify | None = None,
     brake: Brake | None = None,
+    executor: Executor | None = None,
 ) -> Synthesis:
     """Propose, vet and rank functions for a task, and export the best.
 
@@ -102,6 +105,8 @@ def synthesize(
         given: the command line that this is, for the report to repeat it; None for a call in Python.
         notify: told what happens as it happens.
         brake: ends the run early, but in order, when it is pulled.
+        executor: where the candidates of a round are judged, side by side; one by one in this process if None. It
+            changes no record.
 
     Raises:
         ModelError: the model cannot be asked; nothing else was begun.
@@ -136,7 +141,7 @@ def synthesize(
     )
     folder = out or Path("runs") / default_name(spec, seed, models)
     with Store(folder) as store:
-        run = _Run(store, spec, settings, writer, dataset, sandbox, notify or _ignore, brake or Brake())
+        run = _Run(store, spec, settings, writer, dataset, sandbox, notify or _ignore, brake or Brake(), executor)
         keep_given(store, given)
         return run.go() if models is None else run.go_with(models)
 
@@ -154,9 +159,11 @@ class _Run:
         opened: Sandbox | None,
         notify: Notify,
         brake: Brake,
+        executor: Executor | None,
     ) -> None:
         self._store, self._task, self._settings, self._opened = store, task, settings, opened
         self._coder, self._replay, self._notify, self._brake = coder, replay, notify, brake
+        self._executor = executor
         store.pin(settings.pinned)
         store.append("task", task)
         self._candidates = Candidates(store)
@@ -169,10 +176,14 @@ class _Run:
     def go(self) -> Synthesis:
         """Run the loop to its end and write kernel and report."""
         with self._sandbox() as sandbox:
-            ranker, examiner = self._begin(sandbox)
-            judge = Judge(self._candidates, examiner, ranker, None, self._notify)
-            for place in range(self._settings.rounds * self._settings.candidates):
-                self._notify(judge.of(self._proposal(place)))
+            ranker, work = self._begin(sandbox)
+            judge = Judge(self._candidates, work, None, self._notify)
+            for turn in range(self._settings.rounds):
+                places = range(turn * self._settings.candidates, (turn + 1) * self._settings.candidates)
+                if isinstance(work, Spread):
+                    work.expect(judge.untouched([self._proposal(place) for place in places]))
+                for place in places:
+                    self._notify(judge.of(self._proposal(place)))
             return self._finish(ranker, sandbox)
 
     def go_with(self, models: Models) -> Synthesis:
@@ -188,12 +199,12 @@ class _Run:
                 kept = f"; {waiting_text(self._waiting)}" if self._waiting else ""
                 raise ModelError(f"no candidate was proposed: {self._ended.detail}{remedy}{kept}")
             with self._sandbox() as sandbox:
-                ranker, examiner = self._begin(sandbox)
+                ranker, work = self._begin(sandbox)
                 fingerprints = Fingerprints(self._task, ranker.states, self._settings.seed)
-                judge = Judge(self._candidates, examiner, ranker, fingerprints, self._notify)
+                judge = Judge(self._candidates, work, fingerprints, self._notify)
                 for turn in range(self._settings.rounds):
                     self._draft(turn, ranker.baseline)
-                    self._judge_round(turn, judge)
+                    self._judge_round(turn, judge, work)
                     if self._ended.stopped:
                         break
                 return self._finish(ranker, sandbox)
@@ -204,14 +215,17 @@ class _Run:
         settings = self._settings
         return Sandbox(settings.backend, load_profile(settings.limits), require=settings.require)
 
-    def _begin(self, sandbox: Sandbox) -> tuple[Ranker, Examiner]:
+    def _begin(self, sandbox: Sandbox) -> tuple[Ranker, Here | Spread]:
         """The replay dataset and what judges candidates on it."""
         settings = self._settings
         self._notify(Began(self._task, settings, sandbox.isolation, self._found, settings.rounds * settings.candidates))
         dataset = self._dataset()
         ranker = Ranker(dataset, self._task, settings.seed)
         self._notify(Collected(dataset, ranker.baseline))
-        return ranker, Examiner(self._task, sandbox, settings.profile, settings.seed, ranker.states)
+        here = Here(Examiner(self._task, sandbox, settings.profile, settings.seed, ranker.states), ranker)
+        if self._executor is None:
+            return ranker, here
+        return ranker, Spread(self._executor, Station(self._task, settings, dataset), here)
 
     def _dataset(self) -> Dataset:
         """The dataset that was given, the one that the run has collected, or a new one."""
@@ -242,10 +256,14 @@ class _Run:
             known.draft(draft)
         self._ended, self._waiting = drafts, {ids[index]: code for index, code in sorted(drafts.waiting.items())}
 
-    def _judge_round(self, turn: int, judge: Judge) -> None:
+    def _judge_round(self, turn: int, judge: Judge, work: Here | Spread) -> None:
         """Judge the proposals of a round that are there."""
         first = turn * self._settings.candidates + 1
-        for number in range(first, first + self._settings.candidates):
+        numbers = range(first, first + self._settings.candidates)
+        if isinstance(work, Spread):
+            known = self._candidates.proposals
+            work.expect(judge.untouched([known[number] for number in numbers if number in known]))
+        for number in numbers:
             if self._brake.pulled:
                 self._ended = Drafts(
                     by_index={}, stopped="interrupted", detail="stopped; what was asked is on the disk"

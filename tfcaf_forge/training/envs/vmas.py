@@ -39,7 +39,7 @@ class VmasBatch:
         except ModuleNotFoundError as fault:
             if fault.name != "vmas":
                 raise
-            raise MissingExtra("vmas", "hosts") from None
+            raise MissingExtra("vmas", "vmas") from None
         try:
             self._env: Any = vmas.make_env(
                 scenario, num_envs=n_envs, device="cpu", continuous_actions=False, seed=0, **rest

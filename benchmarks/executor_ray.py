@@ -1,0 +1,124 @@
+"""Forty candidates on a Ray cluster of two nodes, one of which is killed midway, next to the same run on this machine.
+
+    pip install 'tfcaf-forge[ray]'
+    python benchmarks/executor_ray.py --out benchmarks/data/executor-ray.json
+
+Both nodes are `ray.cluster_utils.Cluster`'s on this machine, with one core each, so a speed-up says what this machine has to give.
+Exit code 1: another winner, or a record that is missing, differs or stands there twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.cluster_utils import Cluster
+
+import tfcaf_forge as forge
+from tfcaf_forge.integrations.ray_cluster import RayCluster
+from tfcaf_forge.pipeline.executor import Executor, LocalPool
+from tfcaf_forge.pipeline.outcome import Judged
+from tfcaf_forge.pipeline.ranked import collect
+from tfcaf_forge.store import Store
+
+TASK, ROUNDS, EACH = "lbf-8x8-2p-2f-coop", 2, 20
+FATES = ("rejection", "duplicate", "evidence")
+CLOCKS = ("seconds", "digest")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--episodes", type=int, default=500)
+    parser.add_argument("--kill-after", type=int, default=8, help="candidates that are judged when the node is killed")
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        found = compare(Path(place), given.episodes, given.kill_after)
+    text = json.dumps(found, indent=1)
+    print(text)
+    if given.out is not None:
+        given.out.write_text(text + "\n")
+    return 0 if found["same_winner"] and found["same_records"] and found["one_fate_each"] else 1
+
+
+def compare(place: Path, episodes: int, kill_after: int) -> dict[str, Any]:
+    collect(TASK, place / "replay", episodes=episodes)
+    runs = {"one process": timed(place, "alone", None), "two processes": timed(place, "pool", LocalPool(2))}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    other = cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False)
+    try:
+        runs["ray, two nodes"] = timed(place, "ray", RayCluster())
+        killed = Killer(kill_after, lambda: cluster.remove_node(other, allow_graceful=False))
+        runs["ray, one of two nodes killed"] = timed(place, "struck", RayCluster(), killed)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    alone = records(place / "alone")
+    others = {name: records(place / name) for name in ("pool", "ray", "struck")}
+    fates = Counter(number for kind, number in others["struck"] if kind in FATES)
+    return {
+        "what": f"{TASK}, offline coder, {ROUNDS} rounds of {EACH} candidates, {episodes} episodes, seed 0",
+        "machine": f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores, ray {ray.__version__}",
+        "seconds": {name: seconds for name, (_, seconds) in runs.items()},
+        "winner": {name: winner for name, (winner, _) in runs.items()},
+        "killed_after": killed.seen,
+        "same_winner": len({winner for winner, _ in runs.values()}) == 1,
+        "same_records": all(other == alone for other in others.values()),
+        "one_fate_each": fates == Counter(range(1, ROUNDS * EACH + 1)),
+    }
+
+
+class Killer:
+    """Kills a node after so many candidates."""
+
+    def __init__(self, after: int, kill: Callable[[], None]) -> None:
+        self.after, self.kill, self.seen = after, kill, 0
+
+    def __call__(self, event: object) -> None:
+        if isinstance(event, Judged) and self.seen < self.after:
+            self.seen += 1
+            if self.seen == self.after:
+                self.kill()
+
+
+def timed(
+    place: Path, name: str, executor: Executor | None, notify: Callable[[object], None] | None = None
+) -> tuple[str, float]:
+    """The winner's graph, and the seconds of the whole run."""
+    start = time.perf_counter()
+    run = forge.synthesize(
+        TASK, out=place / name, rounds=ROUNDS, candidates=EACH, replay=place / "replay", mutants=0, executor=executor, notify=notify,
+    )  # fmt: skip
+    seconds = round(time.perf_counter() - start, 1)
+    if executor is not None:
+        executor.close()
+    return run.winner_graph, seconds
+
+
+def records(folder: Path) -> dict[tuple[str, int], Any]:
+    """The journal by kind and candidate, with what a clock says taken out; `observed` has every case's time in its digest."""
+    store = Store(folder, write=False)
+    bodies = store.bodies()
+    entries = [entry for entry in store.entries() if entry.kind != "observed"]
+    return {(e.kind, e.candidate): timeless(json.loads(bodies[e.digest])) for e in entries}
+
+
+def timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: timeless(v) for k, v in value.items() if k not in CLOCKS}
+    return [timeless(v) for v in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

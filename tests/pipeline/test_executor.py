@@ -1,0 +1,79 @@
+"""Tasks in processes of their own, some of which die; and a run whose candidates are judged there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline.brittle import square
+from tests.pipeline.struck_run import Mixed
+from tfcaf_forge import Synthesis, synthesize
+from tfcaf_forge.errors import InputError, MissingExtra
+from tfcaf_forge.pipeline.executor import LocalPool, WorkersLost
+from tfcaf_forge.store import Store
+
+
+def test_a_process_that_dies_costs_its_task_a_second_beginning_and_no_result_is_given_twice(tmp_path: Path) -> None:
+    pool = LocalPool(2)
+    found = list(pool.map(square, tmp_path, [0, 1, 2, 5]))
+    pool.close()
+    assert sorted(found) == [(0, 0), (1, 1), (2, 4), (3, 25)]
+
+
+def test_a_task_that_takes_every_process_with_it_is_given_up(tmp_path: Path) -> None:
+    pool = LocalPool(1)
+    with pytest.raises(WorkersLost, match="1 tasks lost their process 3 times"):
+        list(pool.map(square, tmp_path, [3]))
+
+
+def test_what_a_task_raises_is_raised_here(tmp_path: Path) -> None:
+    pool = LocalPool(1)
+    with pytest.raises(InputError, match="four"):
+        list(pool.map(square, tmp_path, [4]))
+    pool.close()
+
+
+def ten(out: Path, executor: LocalPool | None) -> Synthesis:
+    return synthesize(
+        "matrix-climbing", coder=Mixed(), out=out, rounds=2, candidates=5, episodes=40, executor=executor, mutants=0
+    )  # fmt: skip
+
+
+def records(folder: Path) -> dict[tuple[str, int], Any]:
+    """The journal by kind and candidate, with what a clock says taken out; `observed` has every case's time in its digest."""
+    store = Store(folder, write=False)
+    bodies = store.bodies()
+    entries = [entry for entry in store.entries() if entry.kind != "observed"]
+    return {(e.kind, e.candidate): timeless(json.loads(bodies[e.digest])) for e in entries}
+
+
+def timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: timeless(v) for k, v in value.items() if k not in ("seconds", "digest")}
+    return [timeless(v) for v in value] if isinstance(value, list) else value
+
+
+def test_a_run_on_two_processes_has_the_records_of_a_run_in_one_and_is_resumed_by_it(tmp_path: Path) -> None:
+    alone = ten(tmp_path / "alone", None)
+    pool = LocalPool(2)
+    together = ten(tmp_path / "together", pool)
+    pool.close()
+    assert (together.winner, together.kernel_sha256) == (alone.winner, alone.kernel_sha256)
+    assert records(tmp_path / "together") == records(tmp_path / "alone")
+    before = Store(tmp_path / "together", write=False).entries()
+    assert ten(tmp_path / "together", None).winner == alone.winner
+    assert Store(tmp_path / "together", write=False).entries() == before
+
+
+def test_without_ray_the_extra_is_named() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("ray") is not None:
+        return
+    from tfcaf_forge.integrations.ray_cluster import RayCluster
+
+    with pytest.raises(MissingExtra, match=r"tfcaf-forge\[ray\]"):
+        RayCluster()
