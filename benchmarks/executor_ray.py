@@ -31,19 +31,20 @@ from tfcaf_forge.pipeline.outcome import Judged
 from tfcaf_forge.pipeline.ranked import collect
 from tfcaf_forge.store import Store
 
-TASK, ROUNDS, EACH = "lbf-8x8-2p-2f-coop", 2, 20
+ROUNDS, EACH = 2, 20
 FATES = ("rejection", "duplicate", "evidence")
 CLOCKS = ("seconds", "digest")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", default="lbf-8x8-2p-2f-coop")
     parser.add_argument("--episodes", type=int, default=500)
     parser.add_argument("--kill-after", type=int, default=8, help="candidates that are judged when the node is killed")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        found = compare(Path(place), given.episodes, given.kill_after)
+        found = compare(Path(place), given.task, given.episodes, given.kill_after)
     text = json.dumps(found, indent=1)
     print(text)
     if given.out is not None:
@@ -51,16 +52,16 @@ def main() -> int:
     return 0 if found["same_winner"] and found["same_records"] and found["one_fate_each"] else 1
 
 
-def compare(place: Path, episodes: int, kill_after: int) -> dict[str, Any]:
-    collect(TASK, place / "replay", episodes=episodes)
-    runs = {"one process": timed(place, "alone", None), "two processes": timed(place, "pool", LocalPool(2))}
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+def compare(place: Path, task: str, episodes: int, kill_after: int) -> dict[str, Any]:
+    collect(task, place / "replay", episodes=episodes)
+    runs = {"one process": timed(task, place, "alone", None), "two processes": timed(task, place, "pool", LocalPool(2))}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     other = cluster.add_node(num_cpus=1)
     ray.init(address=cluster.address, log_to_driver=False)
     try:
-        runs["ray, two nodes"] = timed(place, "ray", RayCluster())
+        runs["ray, two nodes"] = timed(task, place, "ray", RayCluster())
         killed = Killer(kill_after, lambda: cluster.remove_node(other, allow_graceful=False))
-        runs["ray, one of two nodes killed"] = timed(place, "struck", RayCluster(), killed)
+        runs["ray, one of two nodes killed"] = timed(task, place, "struck", RayCluster(), killed)
     finally:
         ray.shutdown()
         cluster.shutdown()
@@ -68,7 +69,7 @@ def compare(place: Path, episodes: int, kill_after: int) -> dict[str, Any]:
     others = {name: records(place / name) for name in ("pool", "ray", "struck")}
     fates = Counter(number for kind, number in others["struck"] if kind in FATES)
     return {
-        "what": f"{TASK}, offline coder, {ROUNDS} rounds of {EACH} candidates, {episodes} episodes, seed 0",
+        "what": f"{task}, offline coder, {ROUNDS} rounds of {EACH} candidates, {episodes} episodes, seed 0",
         "machine": f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores, ray {ray.__version__}",
         "seconds": {name: seconds for name, (_, seconds) in runs.items()},
         "winner": {name: winner for name, (winner, _) in runs.items()},
@@ -93,12 +94,12 @@ class Killer:
 
 
 def timed(
-    place: Path, name: str, executor: Executor | None, notify: Callable[[object], None] | None = None
+    task: str, place: Path, name: str, executor: Executor | None, notify: Callable[[object], None] | None = None
 ) -> tuple[str, float]:
     """The winner's graph, and the seconds of the whole run."""
     start = time.perf_counter()
     run = forge.synthesize(
-        TASK, out=place / name, rounds=ROUNDS, candidates=EACH, replay=place / "replay", mutants=0, executor=executor, notify=notify,
+        task, out=place / name, rounds=ROUNDS, candidates=EACH, replay=place / "replay", mutants=0, executor=executor, notify=notify,
     )  # fmt: skip
     seconds = round(time.perf_counter() - start, 1)
     if executor is not None:
