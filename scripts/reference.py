@@ -45,14 +45,14 @@ def commands() -> str:
     """Every command of `forge` with its arguments, options and examples."""
     import typer
 
-    from tfcaf_forge.cli.app import app
+    from tfcaf_forge.cli.app import VERBS, verb
 
     lines = [
         "# Commands",
         "",
         "What `forge VERB --help` says. Exit codes: 0 passed, 1 refused or refuted, 2 a wrong command.",
     ]
-    for name, command in _walk("forge", typer.main.get_command(app)):
+    for name, command in (found for word in VERBS for found in _walk(f"forge {word}", verb(word))):
         pieces = " ".join(command.collect_usage_pieces(typer.Context(command, info_name=name)))
         usage = re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), pieces)
         lines += ["", f"## {name}", "", _plain(command.help or ""), "", f"    {name} {usage}", "", *_options(command)]
