@@ -82,7 +82,7 @@ def abstract(graph: OpGraph, types, local_q: Val, state: Val) -> tuple[Run, Val]
     with np.errstate(all="ignore"):
         keep = kept(graph)
         run = interpret(graph, types, local_q, state, keep=keep, same=firsts(graph))
-        found = credit(run, smooth_values(graph, keep), time.perf_counter() + 60)
+        found = credit(run, smooth_values(graph, keep), time.thread_time() + 60)
     return run, found.value
 
 

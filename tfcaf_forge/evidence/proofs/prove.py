@@ -46,7 +46,7 @@ class Proof(Plain, frozen=True, kw_only=True):
     Attributes:
         status: PROVED over the whole declared domain, or UNKNOWN; it never refutes.
         detail: the bound or the constant that was proved, or what stood in the way and where.
-        seconds: time it took; properties that are proved together share it.
+        seconds: processor time it took; properties that are proved together share it.
     """
 
     status: Literal["PROVED", "UNKNOWN"]
@@ -63,14 +63,15 @@ def prove(graph: OpGraph, types: Types, task: TaskSpec, *, budget_s: float = 0.5
         graph: a verified graph, for this task's sizes.
         types: what `verify` returned for it.
         task: declares the domain.
-        budget_s: seconds after which the search stops; what is not settled by then is UNKNOWN.
+        budget_s: seconds of processor time after which the search stops: a busy machine proves no less. What is not
+            settled by then is UNKNOWN.
 
     Returns:
         A proof for each id in `PROPERTIES`.
     """
     if (graph.n_agents, graph.state_size) != (task.n_agents, task.state_size):
         return dict.fromkeys(PROPERTIES, _unknown("the graph is not of this task's sizes"))
-    started = time.perf_counter()
+    started = time.thread_time()
     with np.errstate(all="ignore"):
         return _prove(graph, types, task, started, started + budget_s)
 
@@ -263,4 +264,4 @@ def _unknown(detail: str, started: float | None = None) -> Proof:
 
 
 def _since(started: float | None) -> float:
-    return 0.0 if started is None else time.perf_counter() - started
+    return 0.0 if started is None else time.thread_time() - started

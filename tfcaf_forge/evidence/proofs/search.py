@@ -86,7 +86,7 @@ def explore(
         read: which slots the graph reads, [S].
         relaxed: do not cut for monotonicity.
         width: elements of the graph's widest value for one cell.
-        deadline: on the clock of `time.perf_counter`.
+        deadline: on the clock of `time.thread_time`.
 
     Raises:
         OutOfTimeError: not even the first pass was finished.
@@ -126,7 +126,7 @@ def _smaller(
     deadline: float,
 ) -> Cells | None:
     """All open cells cut in the way that helps the worst one most; None where nothing is left to try."""
-    if time.perf_counter() > deadline or todo.count * 2 > most:
+    if time.thread_time() > deadline or todo.count * 2 > most:
         return None
     row = int(np.argmax(found.trouble))
     ways = cuts_of(domain, todo, row, read)[: min(_MOST_WAYS, most // 2)]
