@@ -4,7 +4,7 @@
     forge synthesize --task navigation.toml --out runs/navigation
     python benchmarks/hosts/benchmarl_run.py runs/navigation/kernel.safetensors --frames 40000 --seeds 0 1 2
 
-Needs `pip install 'tfcaf-forge[hosts]' vmas`, in an environment without lbforaging and rware (they need a newer pyglet).
+Needs `pip install 'tfcaf-forge[hosts,vmas]'`.
 One line of JSON a training.
 """
 

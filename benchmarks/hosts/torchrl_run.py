@@ -5,7 +5,7 @@ to the kernel's on the same batch.
     forge synthesize --task navigation.toml --out runs/navigation
     python benchmarks/hosts/torchrl_run.py runs/navigation/kernel.safetensors --frames 40000 --seeds 0 1 2
 
-Needs `pip install 'tfcaf-forge[hosts]' vmas`, in an environment without lbforaging and rware (they need a newer pyglet).
+Needs `pip install 'tfcaf-forge[hosts,vmas]'`.
 One line of JSON a training. The kernel's mixer first has to pass `forge.check_kernel`.
 """
 
