@@ -31,7 +31,7 @@ VERBS = {
     "report": "Write a run's report anew: one self-contained HTML file, or the same facts for another program.",
     "show": "Show one candidate of a run: source, verdicts, counterexamples, graph.",
     "diff": "Compare two candidates, or the winners of two runs: source, graph, verdicts, scores.",
-    "runs": "List the runs of a folder: task, status, winner, gain over equal weights.",
+    "runs": "List the runs of a folder: task, status, winner, and how training with it is predicted to go.",
     "bundle": "Write a run as one file that anyone can verify: kernel, records, journal, reports, versions.",
     "sign": "Sign a bundle with a key of one's own, offline.",
     "verify": "Check a bundle offline: signature, digests, graphs, kernel, proofs, counterexamples. Runs no candidate's code.",

@@ -77,19 +77,21 @@ def _flip(subject: Subject, case: Case, is_bad: Callable[[torch.Tensor], bool]) 
     """The node whose own gradient is good and whose argument's is bad.
 
     Walk back from the output; of the nodes that read local_q itself, whose gradient is a sum over all of them, the
-    earliest is the best guess.
+    earliest is the best guess. Where only products of two values of local_q are left, it is what computed one of them.
     """
     grads, values = _gradients(subject, case)
     nodes = list(enumerate(subject.graph.nodes, start=FIRST_NODE))
     good = [node for value, node in nodes if (own := grads.get(Ref(value))) is not None and not is_bad(own)]
     inner = [(node, ref) for node in reversed(good) for ref in node.refs() if ref.id >= FIRST_NODE]
     outer = [(node, ref) for node in good for ref in node.refs() if ref.id < FIRST_NODE]
+    products: list[Node] = []
     for node, ref in (*inner, *outer):
         if node.op == "mul.Tensor" and all(r in grads for r in node.refs()):
-            continue  # a product of two values of local_q: neither is a weight, and the signs say nothing
-        if ref in grads and is_bad(grads[ref]):
+            products.append(node)  # of two values of local_q: neither is a weight, and the signs say nothing
+        elif ref in grads and is_bad(grads[ref]):
             return _factor(subject, node, ref, values) or node
-    return None
+    made = (subject.graph.node_of(ref) for node in products for ref in node.refs())
+    return next((node for node in made if node is not None and TABLE[node.op].batch not in _SHAPE_ONLY), None)
 
 
 def _gradients(subject: Subject, case: Case) -> tuple[dict[Ref, torch.Tensor], list[Values]]:

@@ -412,7 +412,7 @@ def test_ctrl_c_twice_stops_at_once_and_the_same_command_goes_on(serve, tmp_path
         while "Ctrl-C again stops at once" not in process.stderr.readline():
             assert process.poll() is None, "it ended at the first"
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)  # the call itself would hang for longer
+        out, err = process.communicate(timeout=240)  # the call itself would hang for longer
     assert (process.returncode, out) == (130, "")
     assert err.strip() == "interrupted; repeat the same command to go on where it stopped"
     patient[0] = False
