@@ -26,17 +26,16 @@ from ray.cluster_utils import Cluster
 
 import tfcaf_forge as forge
 from tests.pipeline.struck_run import Mixed
+from tests.pipeline.timeless import records
 from tfcaf_forge.integrations.ray_cluster import RayCluster
 from tfcaf_forge.pipeline.executor import Executor, LocalPool
 from tfcaf_forge.pipeline.outcome import Judged
 from tfcaf_forge.pipeline.ranked import collect
 from tfcaf_forge.proposals.base import Coder
 from tfcaf_forge.proposals.offline import OfflineCoder
-from tfcaf_forge.store import Store
 
 ROUNDS, EACH = 2, 20
 FATES = ("rejection", "duplicate", "evidence")
-CLOCKS = ("seconds", "digest")
 
 
 def main() -> int:
@@ -127,20 +126,6 @@ def timed(
     if executor is not None:
         executor.close()
     return run.winner_graph, seconds
-
-
-def records(folder: Path) -> dict[tuple[str, int], Any]:
-    """The journal by kind and candidate, with what a clock says taken out; `observed` has every case's time in its digest."""
-    store = Store(folder, write=False)
-    bodies = store.bodies()
-    entries = [entry for entry in store.entries() if entry.kind != "observed"]
-    return {(e.kind, e.candidate): timeless(json.loads(bodies[e.digest])) for e in entries}
-
-
-def timeless(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: timeless(v) for k, v in value.items() if k not in CLOCKS}
-    return [timeless(v) for v in value] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

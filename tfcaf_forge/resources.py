@@ -1,9 +1,11 @@
-"""Where the files that ship beside the code are: the sandbox program, prompts, bundled tasks."""
+"""Where the files that ship beside the code are: the sandbox program, prompts, bundled tasks; and the threads of a process."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+ONE_THREAD: dict[str, str] = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+"""Environment in which a process computes with one thread; read when NumPy and torch are loaded."""
 _PACKAGE = Path(__file__).resolve().parent
 
 

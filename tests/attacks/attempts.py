@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
+from tfcaf_forge.pipeline.attack import CONTRACT, Range
 from tfcaf_forge.pipeline.watch import Watch
+from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.sandbox.receive import receive
 
 ATTEMPTS: dict[str, str] = {
     "environment": "import os; return dict(os.environ)",
@@ -106,3 +109,12 @@ def filled(body: str, watch: Watch) -> str:
     for what, text in (("pid", os.getpid()), ("file", watch.file), ("folder", watch.file.parent), ("port", watch.port)):
         body = body.replace("{" + what + "}", str(text))
     return f"def tfcaf(q, s):\n    {body}\n"
+
+
+def held(body: bytes, fate: str, target: Range, watch: Watch) -> Rejection:
+    """What the host makes of an answer, once nothing has leaked and nothing has appeared."""
+    told = receive(body, fate, CONTRACT, target.probes)
+    assert isinstance(told, Rejection)
+    assert list(watch.leaked(body)) == []
+    assert list(watch.appeared()) == []
+    return told

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.pipeline.brittle import square
 from tests.pipeline.struck_run import Mixed
+from tests.pipeline.timeless import records
 from tfcaf_forge import Synthesis, synthesize
 from tfcaf_forge.errors import InputError, MissingExtra
 from tfcaf_forge.pipeline.carried import train_on
@@ -45,20 +44,6 @@ def six(out: Path, executor: LocalPool | None) -> Synthesis:
     return synthesize(
         "matrix-climbing", coder=Mixed(), out=out, rounds=2, candidates=3, episodes=40, executor=executor, mutants=0
     )  # fmt: skip
-
-
-def records(folder: Path) -> dict[tuple[str, int], Any]:
-    """The journal by kind and candidate, with what a clock says taken out; `observed` has every case's time in its digest."""
-    store = Store(folder, write=False)
-    bodies = store.bodies()
-    entries = [entry for entry in store.entries() if entry.kind != "observed"]
-    return {(e.kind, e.candidate): timeless(json.loads(bodies[e.digest])) for e in entries}
-
-
-def timeless(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: timeless(v) for k, v in value.items() if k not in ("seconds", "digest")}
-    return [timeless(v) for v in value] if isinstance(value, list) else value
 
 
 def test_a_run_on_two_processes_has_the_records_of_a_run_in_one_and_is_resumed_by_it(tmp_path: Path) -> None:

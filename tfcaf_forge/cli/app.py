@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from tfcaf_forge.errors import ForgeError
+from tfcaf_forge.resources import ONE_THREAD
 from tfcaf_forge.version import VERSION
 
 VERBS = {
@@ -117,8 +118,8 @@ def _one_thread() -> None:
     """One thread a process, where the user has said nothing else: batches are small, and threads that wait for each other
     on a busy machine took three times the processor time of a whole run. Read when NumPy and torch are loaded.
     """
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    for name, count in ONE_THREAD.items():
+        os.environ.setdefault(name, count)
 
 
 def main() -> None:

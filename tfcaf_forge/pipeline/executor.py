@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from tfcaf_forge.errors import ForgeError, InputError
+from tfcaf_forge.resources import ONE_THREAD
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -22,7 +23,6 @@ R = TypeVar("R")
 
 TRIES = 3
 """How often a task is begun at most: a worker may be lost under it twice."""
-_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class WorkersLost(ForgeError):  # noqa: N818 - reads as what happened
@@ -119,8 +119,8 @@ def _call(task: Callable[[Any, T], R], item: T) -> R:
 @contextmanager
 def one_thread() -> Generator[None]:
     """Processes started inside have one thread in every arithmetic library; they read it when they load."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
     try:
         yield
     finally:

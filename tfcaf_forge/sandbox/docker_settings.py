@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from tfcaf_forge.records.base import Plain
-from tfcaf_forge.resources import bundled
+from tfcaf_forge.resources import ONE_THREAD, bundled
 from tfcaf_forge.sandbox.profile import Profile
 
 NOBODY = "65534:65534"
@@ -52,8 +52,7 @@ def walls(profile: Profile, runtime: str | None) -> Walls:
 
 def environment() -> dict[str, str]:
     """What torch needs and nothing else: one thread, and a cache folder that is there and cannot be written."""
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**threads, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "TORCHINDUCTOR_CACHE_DIR": "/opt/forge/empty"}
+    return {**ONE_THREAD, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "TORCHINDUCTOR_CACHE_DIR": "/opt/forge/empty"}
 
 
 def command(size: Walls) -> list[str]:

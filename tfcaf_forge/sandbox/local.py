@@ -24,7 +24,7 @@ import msgspec
 
 from tfcaf_forge.errors import SandboxError
 from tfcaf_forge.records.traced import Isolation
-from tfcaf_forge.resources import bundled
+from tfcaf_forge.resources import ONE_THREAD, bundled
 from tfcaf_forge.sandbox.profile import Profile
 from tfcaf_forge.sandbox.wire import HEADER, MAX_FRAME, WireError, decode, encode
 from tfcaf_forge.sandbox.worker import SHAKING, Hello, Reply, WorkerLost
@@ -217,8 +217,7 @@ def _start(main: Path, options: Sequence[str]) -> tuple[subprocess.Popen[bytes],
 
 def _environment() -> dict[str, str]:
     """What the warm process needs and nothing else: no key, no path of the user."""
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**threads, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+    return {**ONE_THREAD, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
 
 
 def _sites() -> list[str]:

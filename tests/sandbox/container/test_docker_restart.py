@@ -5,12 +5,14 @@ Its image is a small stand-in for the guest that answers without torch: what is 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -86,6 +88,29 @@ def stand_in(base: str) -> None:
     assert not [step for step in steps if "error" in step], json.dumps(steps[-3:])
 
 
+def containers_left() -> list[dict[str, Any]]:
+    """What the engine still has of ours."""
+    with contextlib.closing(connect()) as client:
+        return client.api.containers(all=True, filters={"label": RUN})
+
+
+def costs_one_container(own_engine: Engine, end: Callable[[], None]) -> None:
+    """End the engine under a candidate and start it again: the candidate's container is lost, the next one serves."""
+    worker = DockerWorker(LONG)
+
+    def strike() -> None:
+        end()
+        own_engine.start()
+
+    striker = threading.Timer(0.3, strike)
+    striker.start()
+    with pytest.raises(SandboxError, match="started anew"):
+        worker.ask({"nap": 50.0})
+    striker.join()
+    with DockerWorker(load_profile()) as fresh:
+        assert fresh.ask({"nap": 0.0})[1] == "answered"
+
+
 def test_stopped_engine_is_a_typed_error_and_a_restarted_one_serves_again(own_engine, monkeypatch):
     monkeypatch.setattr(backend, "_RESTART_SECONDS", 0.5)
     worker = DockerWorker(LONG)
@@ -101,46 +126,17 @@ def test_stopped_engine_is_a_typed_error_and_a_restarted_one_serves_again(own_en
     own_engine.start()
     with DockerWorker(load_profile()) as fresh:
         assert fresh.ask({"nap": 0.0})[1] == "answered"
-    client = connect()
-    left = client.api.containers(all=True, filters={"label": RUN})
-    client.close()
+    left = containers_left()
     assert left == [], [(item["State"], item["Status"], caught.value) for item in left]
 
 
 def test_engine_that_is_restarted_under_a_candidate_costs_one_container(own_engine):
-    worker = DockerWorker(LONG)
-
-    def restart() -> None:
-        own_engine.stop()
-        own_engine.start()
-
-    striker = threading.Timer(0.3, restart)
-    striker.start()
-    with pytest.raises(SandboxError, match="started anew"):
-        worker.ask({"nap": 50.0})
-    striker.join()
-    with DockerWorker(load_profile()) as fresh:
-        assert fresh.ask({"nap": 0.0})[1] == "answered"
+    costs_one_container(own_engine, own_engine.stop)
 
 
 def test_engine_that_is_killed_under_a_candidate_costs_one_container(own_engine):
-    worker = DockerWorker(LONG)
-
-    def strike() -> None:
-        own_engine.kill()
-        own_engine.start()
-
-    striker = threading.Timer(0.3, strike)
-    striker.start()
-    with pytest.raises(SandboxError, match="started anew"):
-        worker.ask({"nap": 50.0})
-    striker.join()
-    with DockerWorker(load_profile()) as fresh:
-        assert fresh.ask({"nap": 0.0})[1] == "answered"
-    client = connect()
-    left = client.api.containers(all=True, filters={"label": RUN})
-    client.close()
-    assert left == []
+    costs_one_container(own_engine, own_engine.kill)
+    assert containers_left() == []
 
 
 def test_guest_that_never_answers_costs_its_time_limit_and_no_more(own_engine, monkeypatch):
