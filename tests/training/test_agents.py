@@ -53,8 +53,7 @@ def test_the_unrolled_gru_and_its_gradients_are_torchs(sizes):
     x = torch.randn(sum(sizes), 5, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(sum(sizes), 7, dtype=torch.float64)
     theirs = gru(PackedSequence(x, torch.tensor(sizes)))[0].data
-    projected = torch.nn.functional.linear(x, gru.weight_ih_l0, gru.bias_ih_l0)
-    ours = packed_gru(projected, gru.weight_hh_l0, gru.bias_hh_l0, sizes)
+    ours = packed_gru(x, gru.all_weights[0], sizes)
     assert torch.allclose(ours, theirs, atol=1e-12)
     inputs = [x, *gru.parameters()]
     pairs = (torch.autograd.grad((made * weight).sum(), inputs) for made in (ours, theirs))

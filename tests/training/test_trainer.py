@@ -43,11 +43,15 @@ def assert_same_state(one, two):
         assert same, path
 
 
-@pytest.mark.parametrize("recurrent", [True, False])
-def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(coop, tmp_path, recurrent):
+# A small buffer, whose episodes are replaced while the target network's values of them are kept.
+HARD = {"target_tau": 0.0, "target_interval": 6, "buffer_episodes": 12}
+
+
+@pytest.mark.parametrize("changes", [{"recurrent": True}, {"recurrent": False}, HARD])
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(coop, tmp_path, changes):
     import msgspec
 
-    config = msgspec.structs.replace(QUICK, recurrent=recurrent, rewards="standardised")
+    config = msgspec.structs.replace(QUICK, rewards="standardised", **changes)
     whole = train(coop, QMIX(coop, seed=1), config, seed=1, steps=1500, folder=tmp_path / "whole")
     asked = iter(range(100))
     stopped = train(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tfcaf_forge.errors import ConfigError, DatasetError
 from tfcaf_forge.replay.episode import ARRAYS, EpisodeBatch
-from tfcaf_forge.replay.packed import ACTED, REACHED, Packed, Plan, plan
+from tfcaf_forge.replay.packed import ACTED, REACHED, Index, Packed, Plan, Stored, plan
 
 
 class EpisodeBuffer:
@@ -58,13 +58,12 @@ class EpisodeBuffer:
         }
         self._rows = {name: array.flatten(0, 1) for name, array in self._arrays.items()}
         self._lengths = np.zeros(capacity, np.int64)
-        self._next = 0
-        self._size = 0
+        self._stored = 0  # episodes so far; the k-th has slot k % capacity
         self._rng = np.random.default_rng(seed)
 
     def __len__(self) -> int:
         """Number of episodes held."""
-        return self._size
+        return min(self._stored, self.capacity)
 
     def add(self, episodes: EpisodeBatch, mixing: Tensor | None = None) -> None:
         """Store episodes, the oldest ones making room.
@@ -82,7 +81,7 @@ class EpisodeBuffer:
         lengths = episodes.lengths[first:]
         if not lengths.all():
             raise DatasetError("an episode without a step; store episodes of at least one")
-        slots = (self._next + np.arange(len(lengths))) % self.capacity
+        slots = (self._stored + np.arange(len(lengths))) % self.capacity
         given: dict[str, Tensor] = {name: torch.from_numpy(array) for name, array in episodes.arrays().items()}
         if mixing is not None:
             given["mixing"] = mixing
@@ -94,8 +93,7 @@ class EpisodeBuffer:
                 )
             target[torch.from_numpy(slots), : source.shape[1]] = source.to(self.device)
         self._lengths[slots] = lengths
-        self._next = int((self._next + len(lengths)) % self.capacity)
-        self._size = min(self._size + len(lengths), self.capacity)
+        self._stored += len(lengths)
 
     def sample(self, n_episodes: int) -> Packed:
         """Draw different episodes uniformly.
@@ -103,14 +101,14 @@ class EpisodeBuffer:
         Raises:
             DatasetError: the buffer holds fewer.
         """
-        if n_episodes > self._size:
+        if n_episodes > len(self):
             raise DatasetError(
-                f"{n_episodes} episodes asked of a buffer that holds {self._size}; wait until it has more"
+                f"{n_episodes} episodes asked of a buffer that holds {len(self)}; wait until it has more"
             )
-        drawn = self._rng.choice(self._size, n_episodes, replace=False)
+        drawn = self._rng.choice(len(self), n_episodes, replace=False)
         return self._gather(drawn, plan(self._lengths[drawn]))
 
-    def _gather(self, drawn: np.ndarray[tuple[int, ...], np.dtype[np.int64]], laid: Plan) -> Packed:
+    def _gather(self, drawn: Index, laid: Plan) -> Packed:
         """The rows that the plan names: the only copy on the way from here to the network."""
         place = np.concatenate(
             [
@@ -129,15 +127,25 @@ class EpisodeBuffer:
             **{"mixing": None, **rows},  # pyright: ignore[reportArgumentType]
             episode=laid.acted_episode,
             step=laid.acted_step,
+            stored=Stored(
+                serial=self._serial(drawn[laid.order]),
+                place=laid.place,
+                rows=reached,
+                capacity=self.capacity,
+                n_rows=self.capacity * (self.horizon + 1),
+            ),
         )
+
+    def _serial(self, slots: Index) -> Index:
+        """How many episodes had been stored before the one in each slot: the newest of its residue class."""
+        return slots + (self._stored - 1 - slots) // self.capacity * self.capacity
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on exactly: what is filled, counters, and the generator as JSON."""
         return {
-            "arrays": {name: array[: self._size].cpu().clone() for name, array in self._arrays.items()},
-            "lengths": self._lengths[: self._size].copy(),
-            "next": self._next,
-            "size": self._size,
+            "arrays": {name: array[: len(self)].cpu().clone() for name, array in self._arrays.items()},
+            "lengths": self._lengths[: len(self)].copy(),
+            "stored": self._stored,
             "generator": json.dumps(self._rng.bit_generator.state),
         }
 
@@ -147,7 +155,7 @@ class EpisodeBuffer:
         Raises:
             DatasetError: it came from a buffer of other sizes.
         """
-        size = int(state["size"])
+        size = len(state["lengths"])
         for name, array in self._arrays.items():
             saved = state["arrays"].get(name)
             if size > self.capacity or saved is None or saved.shape[1:] != array.shape[1:]:
@@ -156,5 +164,5 @@ class EpisodeBuffer:
                 )
             array[:size] = saved.to(self.device)
         self._lengths[:size] = np.asarray(state["lengths"])
-        self._size, self._next = size, int(state["next"])
+        self._stored = int(state["stored"])
         self._rng.bit_generator.state = json.loads(state["generator"])

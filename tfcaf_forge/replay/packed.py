@@ -28,17 +28,24 @@ class Plan:
 
     Attributes:
         sizes: rows of each step; non-increasing, sums to M.
-        episode, step: int64 [M]; what each reached row is.
+        order: int64 [B]; the episodes, the longest first.
+        place, step: int64 [M]; what each reached row is: the episode's place in `order`, and its step.
         acted_episode, acted_step: int64 [K]; what each transition is.
         current: int64 [K]; the reached row in which a transition acts. What follows it is row `sizes[0] + k`.
     """
 
     sizes: tuple[int, ...]
-    episode: Index
+    order: Index
+    place: Index
     step: Index
     acted_episode: Index
     acted_step: Index
     current: Index
+
+    @property
+    def episode(self) -> Index:
+        """The episode of each reached row, int64 [M]."""
+        return self.order[self.place]
 
 
 def plan(lengths: Ints) -> Plan:
@@ -51,12 +58,32 @@ def plan(lengths: Ints) -> Plan:
     sizes = np.bincount(step)
     return Plan(
         sizes=tuple(sizes.tolist()),
-        episode=order[place],
+        order=order,
+        place=place,
         step=step,
         acted_episode=order[acted_place],
         acted_step=acted_step,
         current=(np.cumsum(sizes) - sizes)[acted_step] + acted_place,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Where the episodes of a batch stand in the buffer that they came from.
+
+    Attributes:
+        serial: int64 [B] on the host; how many episodes the buffer had stored before each one. The longest first.
+        place: int64 [M] on the host; each reached row's episode, as a place in `serial`.
+        rows: int64 [M]; where each reached row stands among the buffer's.
+        capacity: episodes that the buffer can hold; an episode has slot `serial % capacity`.
+        n_rows: rows of the whole buffer.
+    """
+
+    serial: Index
+    place: Index
+    rows: Tensor
+    capacity: int
+    n_rows: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +102,7 @@ class Packed:
         terminated: bool [K].
         mixing: float32 [M, N + 1], each agent's credit and the bias of the state, where the mixer fixes them; else None.
         episode, step: int64 [K] on the host; what each transition is.
+        stored: where it stands in the buffer that it was drawn from; None where it was packed from episodes.
     """
 
     sizes: tuple[int, ...]
@@ -89,6 +117,7 @@ class Packed:
     mixing: Tensor | None
     episode: Index
     step: Index
+    stored: Stored | None = None
 
     @property
     def n_episodes(self) -> int:
@@ -119,14 +148,15 @@ def pack(episodes: EpisodeBatch, *, device: torch.device | str = "cpu", mixing: 
     """
     laid = plan(episodes.lengths)
     arrays = episodes.arrays()
-    reached = {name: torch.from_numpy(arrays[name][laid.episode, laid.step]).to(device) for name in REACHED}
+    at = (laid.episode, laid.step)
+    reached = {name: torch.from_numpy(arrays[name][at]).to(device) for name in REACHED}
     acted = {name: torch.from_numpy(arrays[name][laid.acted_episode, laid.acted_step]).to(device) for name in ACTED}
     return Packed(
         sizes=laid.sizes,
         current=torch.from_numpy(laid.current).to(device),
-        **reached,
-        **acted,
-        mixing=None if mixing is None else mixing[laid.episode, laid.step],
+        **reached,  # pyright: ignore[reportArgumentType]
+        **acted,  # pyright: ignore[reportArgumentType]
+        mixing=None if mixing is None else mixing[at],
         episode=laid.acted_episode,
         step=laid.acted_step,
     )

@@ -65,8 +65,7 @@ class AgentNetwork(nn.Module):
         assert gru is not None  # noqa: S101 - either `middle` or `gru` is there
         if x.device.type != "cpu":
             return gru(PackedSequence(x, torch.tensor(sizes)))[0].data
-        projected = F.linear(x, gru.weight_ih_l0, gru.bias_ih_l0)  # pyright: ignore[reportArgumentType]
-        return packed_gru(projected, gru.weight_hh_l0, gru.bias_hh_l0, sizes)  # pyright: ignore[reportArgumentType]
+        return packed_gru(x, gru.all_weights[0], sizes)
 
 
 def input_size(config: TrainConfig, *, obs_size: int, n_agents: int, n_actions: int) -> int:

@@ -7,81 +7,105 @@ after the product):
     r = sigmoid(x_r + W_r h + b_r),  z = sigmoid(x_z + W_z h + b_z)
     n = tanh(x_n + r * (W_n h + b_n)),  h' = n + z * (h - n)
 
-On other devices torch's own kernels are quicker, and are used (`agents.AgentNetwork`).
+torch's sigmoid is five times as quick as its tanh, so n is 2 sigmoid(2u) - 1, with the 2 inside the weights (exact in
+floating point). On other devices torch's own kernels are quicker, and are used (`agents.AgentNetwork`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 
-def packed_gru(projected: Tensor, weight: Tensor, bias: Tensor, sizes: list[int]) -> Tensor:
+def packed_gru(x: Tensor, weights: Sequence[Tensor], sizes: list[int]) -> Tensor:
     """Hidden states of all rows from zeros at the first step.
 
     Args:
-        projected: float32 [M, 3H], the inputs times the input weights plus their bias, gates in the order r, z, n.
-        weight, bias: float32 [3H, H] and [3H], of the hidden state.
+        x: float32 [M, I].
+        weights: as in `torch.nn.GRU`: of the input [3H, I] and of the hidden state [3H, H], then their biases [3H]; gates
+            in the order r, z, n.
         sizes: rows of each step, non-increasing; a row's successor stands at its place in the next step.
 
     Returns:
-        float32 [M, H], differentiable in projected, weight and bias.
+        float32 [M, H], differentiable in x and the weights.
     """
-    return cast("Tensor", _PackedGRU.apply(projected, weight, bias, sizes))
+    return cast("Tensor", _PackedGRU.apply(x, *weights, sizes))
 
 
 class _PackedGRU(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, projected: Tensor, weight: Tensor, bias: Tensor, sizes: list[int]) -> Tensor:  # noqa: ANN401
-        rows, h = projected.shape[0], weight.shape[1]
-        transposed = weight.t().contiguous()
-        # Filled with what does not depend on the state before, so that a step is one product added in place:
-        # x_r + b_r, x_z + b_z, b_n become r, z, W_n h + b_n.
-        gates = bias.repeat(rows, 1)
-        gates[:, : 2 * h] += projected[:, : 2 * h]
-        x_n = projected[:, 2 * h :]
-        n, out = projected.new_empty(rows, h), projected.new_empty(rows, h)
-        hidden = projected.new_zeros(sizes[0], h)
-        rz, r, z, inner = gates[:, : 2 * h], gates[:, :h], gates[:, h : 2 * h], gates[:, 2 * h :]
-        parts = (x.split(sizes) for x in (gates, rz, r, z, inner, x_n, n, out))
-        for gates_t, rz_t, r_t, z_t, inner_t, x_t, n_t, out_t in zip(*parts, strict=True):
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        x: Tensor,
+        weight_x: Tensor,
+        weight_h: Tensor,
+        bias_x: Tensor,
+        bias_h: Tensor,
+        sizes: list[int],
+    ) -> Tensor:
+        rows, h = x.shape[0], weight_h.shape[1]
+        # A row becomes r, z, 2 (W_n h + b_n), 2 x_n. It is filled with what does not depend on the state before, so that
+        # a step is one product added in place to the first three.
+        gates = x.new_empty(rows, 4 * h)
+        rz, inner, x_n = gates.split([2 * h, h, h], dim=1)
+        torch.addmm(bias_x[: 2 * h] + bias_h[: 2 * h], x, weight_x[: 2 * h].t(), out=rz)
+        torch.addmm(bias_x[2 * h :] * 2.0, x, weight_x[2 * h :].t(), alpha=2.0, out=x_n)
+        inner.copy_(bias_h[2 * h :] * 2.0)
+        transposed = weight_h.t().contiguous()
+        transposed[:, 2 * h :] *= 2.0
+        n, out = x.new_empty(rows, h), x.new_empty(rows, h)
+        hidden, minus_one = x.new_zeros(sizes[0], h), torch.tensor(-1.0)
+        linear, r, z = gates[:, : 3 * h], rz[:, :h], rz[:, h:]
+        parts = (part.split(sizes) for part in (linear, rz, r, z, inner, x_n, n, out))
+        for linear_t, rz_t, r_t, z_t, inner_t, x_t, n_t, out_t in zip(*parts, strict=True):
             before = hidden[: len(out_t)]
-            gates_t.addmm_(before, transposed)
+            linear_t.addmm_(before, transposed)
             rz_t.sigmoid_()
-            torch.addcmul(x_t, r_t, inner_t, out=n_t).tanh_()
+            torch.addcmul(x_t, r_t, inner_t, out=n_t).sigmoid_()
+            torch.add(minus_one, n_t, alpha=2.0, out=n_t)
             hidden = torch.lerp(n_t, before, z_t, out=out_t)
-        ctx.save_for_backward(weight, gates, n, out)
+        ctx.save_for_backward(x, weight_x, weight_h, gates, n, out)
         ctx.sizes = sizes
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # noqa: ANN401
-        weight, kept, n, out = ctx.saved_tensors
-        sizes, h = ctx.sizes, weight.shape[1]
-        r, z, inner = kept.split(h, dim=1)
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        x, weight_x, weight_h, gates, n, out = ctx.saved_tensors
+        sizes, h = ctx.sizes, weight_h.shape[1]
+        r, z, inner, _ = gates.split(h, dim=1)
         before = _before(out, sizes)
-        # How each gate's input moves h', for all steps at once; the loop only multiplies by the gradient of h'.
-        through_n = (1.0 - z).mul_(torch.addcmul(torch.ones_like(n), n, n, value=-1.0))
-        factors = n.new_empty(len(n), 3, h)
-        torch.mul(through_n, inner, out=factors[:, 0]).mul_(r).mul_(1.0 - r)
-        torch.mul(before - n, z, out=factors[:, 1]).mul_(1.0 - z)
-        torch.mul(through_n, r, out=factors[:, 2])
+        # How the input of each gate moves h', for all steps at once; the loop only multiplies by the gradient of h'.
+        through_n = _tanh_backward(1.0 - z, n)
+        factors = n.new_empty(len(n), 3 * h)
+        by_r, by_z, by_inner = factors.split(h, dim=1)
+        _sigmoid_backward(torch.mul(through_n, inner, out=by_r).mul_(0.5), r)
+        _sigmoid_backward(torch.sub(before, n, out=by_z), z)
+        torch.mul(through_n, r, out=by_inner)
         total = grads[0].clone()  # becomes dL/dh' including what comes back from later steps
-        gates = torch.empty_like(factors)
-        parts = [x.split(sizes) for x in (total, factors, gates, gates.view(-1, 3 * h), z)]
+        parts = [part.split(sizes) for part in (total, factors.view(-1, 3, h), factors, z)]
         for t in reversed(range(len(sizes))):
-            total_t, factors_t, gates_t, flat_t, z_t = (part[t] for part in parts)
-            torch.mul(factors_t, total_t.unsqueeze(1), out=gates_t)
+            total_t, factors_t, flat_t, z_t = (part[t] for part in parts)
+            factors_t.mul_(total_t.unsqueeze(1))
             if t:
                 back = parts[0][t - 1][: len(total_t)]
-                back.addcmul_(total_t, z_t).addmm_(flat_t, weight)
-        flat = gates.view(-1, 3 * h)
-        d_weight, d_bias = flat.t() @ before, flat.sum(dim=0)
+                back.addcmul_(total_t, z_t).addmm_(flat_t, weight_h)
+        d_weight_h, d_bias_h = factors.t() @ before, factors.sum(dim=0)
         # The loop kept what reaches W_n h + b_n; the input of n is reached without the factor r.
-        torch.mul(through_n, total, out=gates[:, 2])
-        return flat, d_weight, d_bias, None
+        torch.mul(through_n, total, out=by_inner)
+        return factors @ weight_x, factors.t() @ x, d_weight_h, factors.sum(dim=0), d_bias_h, None
+
+
+def _tanh_backward(gradient: Tensor, result: Tensor) -> Tensor:
+    """gradient * (1 - result^2), in place."""
+    return torch.ops.aten.tanh_backward.grad_input(gradient, result, grad_input=gradient)
+
+
+def _sigmoid_backward(gradient: Tensor, result: Tensor) -> Tensor:
+    """gradient * result * (1 - result), in place."""
+    return torch.ops.aten.sigmoid_backward.grad_input(gradient, result, grad_input=gradient)
 
 
 def _before(out: Tensor, sizes: list[int]) -> Tensor:

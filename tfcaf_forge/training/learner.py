@@ -22,6 +22,7 @@ from tfcaf_forge.training import targets
 from tfcaf_forge.training.agents import AgentNetwork, input_size, network_inputs
 from tfcaf_forge.training.config import TrainConfig
 from tfcaf_forge.training.flat import FlatParameters
+from tfcaf_forge.training.kept import KeptValues
 from tfcaf_forge.training.mixers import Joint, Mixer, mix
 
 
@@ -123,6 +124,8 @@ class Learner:
         self.optimiser = _optimiser(config, self.online.vector)
         self.rewards = RewardMoments()
         self.updates = 0
+        self._kept: KeptValues | None = None  # made with the first batch that comes from a buffer
+        self._kept_state: dict[str, Any] | None = None  # what was loaded before there was one
 
     def update(self, batch: Packed) -> UpdateStats:
         """One gradient step on whole episodes, then the target networks follow.
@@ -161,11 +164,22 @@ class Learner:
             joint = Joint(best.index_select(0, batch.current), batch.actions)
         return self.mixer(chosen, batch.state.index_select(0, batch.current), joint).squeeze(-1)
 
+    def _target_values(self, inputs: Tensor, batch: Packed) -> Tensor:
+        """Local Q-values of the target network, [M, N, A]."""
+        if batch.stored is None or self.config.target_tau > 0.0 or self.config.target_interval == 1:
+            return self.target_network(inputs, batch.sizes)
+        if self._kept is None:
+            n, a = batch.available.shape[1:]
+            self._kept = KeptValues(batch.stored, (n, a), self.device)
+            if self._kept_state is not None:
+                self._kept.load_state_dict(self._kept_state)
+        return self._kept.of(self.target_network, inputs, batch.sizes, batch.stored)
+
     @torch.no_grad()
     def _targets(self, inputs: Tensor, q: Tensor, batch: Packed) -> Tensor:
         """What Q_tot should be, [K]."""
         config = self.config
-        q_target = batch.following(self.target_network(inputs, batch.sizes))
+        q_target = batch.following(self._target_values(inputs, batch))
         available = batch.following(batch.available)
         chosen_by = batch.following(q) if config.double_q else q_target
         action = targets.greedy_actions(chosen_by, available)
@@ -224,6 +238,8 @@ class Learner:
             self.target.follow(self.online, tau)
         elif self.updates % self.config.target_interval == 0:
             self.target.follow(self.online, 1.0)
+            if self._kept is not None:
+                self._kept.forget()
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on exactly, and the network by its parameters' names for other readers."""
@@ -234,6 +250,7 @@ class Learner:
             "optimiser": self.optimiser.state_dict(),
             "updates": self.updates,
             "rewards": [self.rewards.count, self.rewards.mean, self.rewards.spread],
+            "kept": self._kept_state if self._kept is None else self._kept.state_dict(),
         }
 
     @torch.no_grad()
@@ -244,6 +261,7 @@ class Learner:
         self.optimiser.load_state_dict(state["optimiser"])
         self.updates = int(state["updates"])
         self.rewards.count, self.rewards.mean, self.rewards.spread = state["rewards"]
+        self._kept, self._kept_state = None, state["kept"]
 
 
 def _optimiser(config: TrainConfig, vector: nn.Parameter) -> torch.optim.Optimizer:

@@ -32,6 +32,7 @@ from tfcaf_forge.training.rollout import rollout
 
 # Streams of randomness, by their place under the run's seed.
 _NETWORK, _BUFFER, _ROLLOUT, _EVALUATION = range(4)
+_FORMAT = 2  # of the checkpoint
 
 
 class TrainingRun:
@@ -199,6 +200,7 @@ class TrainingRun:
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to be resumed."""
         return {
+            "format": _FORMAT,
             "task": self.task.digest,
             "mixer": self.learner.mixer.name,
             "seed": self.seed,

@@ -16,7 +16,7 @@ def greedy_actions(values: Tensor, available: Tensor) -> Tensor:
     With the online network's values this is the choice of Double Q-learning (van Hasselt et al., 2016), which the
     target network then values; with the target network's own it is plain Q-learning.
     """
-    return values.masked_fill(~available, -torch.inf).argmax(dim=-1)
+    return torch.where(available, values, -torch.inf).argmax(dim=-1)
 
 
 def one_step_targets(r_t: Tensor, v_tp1: Tensor, terminated: Tensor, gamma: float) -> Tensor:

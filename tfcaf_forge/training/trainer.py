@@ -14,6 +14,7 @@ import torch
 
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.records.task_spec import TaskSpec
+from tfcaf_forge.resources import keep_freed_memory
 from tfcaf_forge.training.config import TrainConfig, check_config
 from tfcaf_forge.training.learner import TrainingDiverged
 from tfcaf_forge.training.mixers import Mixer
@@ -62,6 +63,7 @@ def train(
     run = TrainingRun(task, mixer, check_config(config), seed=seed, folder=folder)
     folder.mkdir(parents=True, exist_ok=True)
     run.restore(resume=resume)
+    keep_freed_memory()
     with _torch_threads(config.threads), run.events():
         if not run.evaluations:
             run.evaluate()

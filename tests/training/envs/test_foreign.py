@@ -183,7 +183,7 @@ def test_any_pettingzoo_environment_can_be_played():
 
 
 @pytest.mark.parametrize(
-    ("kind", "module", "extra"), [("mpe-spread-3", "mpe2", "mpe"), ("rware-tiny-2ag", "rware", "rware")]
+    ("kind", "module", "extra"), [("mpe-tag-3", "mpe2", "mpe"), ("rware-tiny-2ag", "rware", "rware")]
 )
 def test_a_missing_package_is_named_with_its_extra(tasks, monkeypatch, kind, module, extra):
     for name in [name for name in __import__("sys").modules if name.partition(".")[0] == module]:

@@ -41,8 +41,13 @@ def _predator_prey(environment: Environment, n_envs: int) -> BatchedEnv:
 
 def _mpe(environment: Environment, n_envs: int) -> BatchedEnv:
     from tfcaf_forge.training.envs.mpe import MpeEnv
+    from tfcaf_forge.training.envs.spread import SpreadBatch
 
-    return _copies(MpeEnv, environment, n_envs)
+    options = {name: value for name, value in environment.options.items() if name != "original"}
+    original = bool(environment.options.get("original"))
+    if environment.id == "simple_spread_v3" and options.keys() <= SpreadBatch.OPTIONS and not original:
+        return SpreadBatch(n_envs, options)
+    return _copies(MpeEnv, replace(environment, options=options), n_envs)
 
 
 def _rware(environment: Environment, n_envs: int) -> BatchedEnv:
@@ -92,6 +97,8 @@ BUILDERS: dict[str, Callable[[Environment, int], BatchedEnv]] = {
     "rware": _rware,
     "vmas": _vmas,
 }
+COPIED = ("lbforaging", "mpe")
+"""Kinds of which this package plays at least one environment by a copy of its rules."""
 EXTRAS = {"mpe": "mpe", "rware": "rware"}
 """The extra of this package that a kind of environment needs; the others need none, or a package of the user's own."""
 
@@ -101,7 +108,7 @@ def with_original(task: TaskSpec) -> TaskSpec:
 
     The original is slower, and has to be installed. `environment.options.original = true` in a task file does the same.
     """
-    if task.environment.kind != "lbforaging":
+    if task.environment.kind not in COPIED:
         return task
     environment = replace(task.environment, options={**task.environment.options, "original": True})
     return replace(task, environment=environment)
