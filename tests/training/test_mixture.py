@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfcaf_forge.errors import InputError
+from tfcaf_forge.errors import InputError, TaskError
 from tfcaf_forge.training.collect import collect
 from tfcaf_forge.training.mixture import Wanted, make_behaviour, parse_behaviour
 
@@ -12,6 +12,7 @@ from tfcaf_forge.training.mixture import Wanted, make_behaviour, parse_behaviour
         ("random", Wanted("random")),
         ("random=0.5", Wanted("random", share=0.5)),
         ("forager", Wanted("forager", epsilon=0.3)),
+        ("script", Wanted("script", epsilon=0.3)),
         ("forager@0.05=2", Wanted("forager", epsilon=0.05, share=2.0)),
         ("vdn:20000@0.2", Wanted("vdn", "20000", 0.2)),
         ("run:runs/train/x@0.1", Wanted("run", "runs/train/x", 0.1)),
@@ -48,3 +49,14 @@ def test_a_trained_team_plays_better_than_chance_and_the_same_again(climbing):
 def test_a_folder_without_a_run_is_refused(climbing, tmp_path):
     with pytest.raises(InputError, match="holds no training run; make one with"):
         make_behaviour(climbing, Wanted("run", str(tmp_path)), 0)
+
+
+def test_a_task_without_a_script_says_which_have_one(climbing):
+    with pytest.raises(TaskError, match=r"no script plays it .*warehouses"):
+        make_behaviour(climbing, parse_behaviour("script@0.1"), 0)
+
+
+def test_the_script_is_the_tasks_own(tasks):
+    names = {"lbf-8x8-2p-2f-coop": "forager-0.1", "mpe-spread-3": "spread-0.1", "rware-tiny-2ag": "warehouse-0.1"}
+    for task, name in names.items():
+        assert make_behaviour(tasks[task], parse_behaviour("script@0.1"), 0).name == name

@@ -13,9 +13,11 @@ EPILOG = """Examples:
 
 forge collect --task lbf-8x8-2p-2f-coop --episodes 500 --out data/lbf
 
+forge collect --task rware-tiny-2ag --episodes 20 --behaviour script@0.1 --out data/robots
+
 forge collect --behaviour random --behaviour forager@0.1 --behaviour forager@0.5 --behaviour vdn:20000@0.2=2 --out data/mixed
 
-A behaviour is random, forager@EPSILON, vdn:STEPS@EPSILON (trained first) or run:FOLDER@EPSILON (of `forge train`);
+A behaviour is random, script@EPSILON (the task's scripted team; forager in foraging), vdn:STEPS@EPSILON (trained first) or run:FOLDER@EPSILON (of `forge train`);
 =2 doubles its share of the episodes. The dataset is a folder of NumPy arrays and a JSON description; nothing in it is pickled."""
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.episode import EpisodeBatch, concatenate
-from tfcaf_forge.training.envs.behaviour import Behaviour, ForagingBehaviour, RandomBehaviour
-from tfcaf_forge.training.envs.behaviour_spread import SpreadBehaviour
+from tfcaf_forge.training.envs.behaviour import Behaviour, RandomBehaviour
 from tfcaf_forge.training.envs.make import make_env
+from tfcaf_forge.training.envs.scripted import has_script, scripted
 from tfcaf_forge.training.rollout import rollout
 
 CollectProgress = Callable[[int, int], None]
@@ -20,11 +20,7 @@ CollectProgress = Callable[[int, int], None]
 
 def default_mixture(task: TaskSpec) -> tuple[Behaviour, ...]:
     """Half random and half scripted (with a third of random actions) where a script is known; else random."""
-    if task.environment.kind == "lbforaging":
-        return (RandomBehaviour(), ForagingBehaviour(task, epsilon=0.3))
-    if task.environment.kind == "mpe" and task.environment.id == "simple_spread_v3":
-        return (RandomBehaviour(), SpreadBehaviour(task, epsilon=0.3))
-    return (RandomBehaviour(),)
+    return (RandomBehaviour(), scripted(task)) if has_script(task) else (RandomBehaviour(),)
 
 
 def collect(

@@ -1,7 +1,8 @@
 """Behaviour mixtures by name: what `--behaviour` says, and the policy that it means.
 
     random                 uniform over the available actions
-    forager@0.3            the scripted forager with 30 % random actions (level-based foraging only)
+    script@0.3             the task's scripted team with 30 % random actions (foraging, simple_spread, warehouses)
+    forager@0.3            the same in level-based foraging
     vdn:20000@0.2          a VDN trained for 20,000 environment steps, with 20 % random actions
     run:FOLDER@0.05        the agents of a training run of `forge train`
 
@@ -30,6 +31,7 @@ from tfcaf_forge.training.config import TrainConfig
 from tfcaf_forge.training.envs.base import Step
 from tfcaf_forge.training.envs.behaviour import Behaviour, ForagingBehaviour, RandomBehaviour
 from tfcaf_forge.training.envs.make import make_env
+from tfcaf_forge.training.envs.scripted import NOISE, scripted
 from tfcaf_forge.training.mixers import VDN
 from tfcaf_forge.training.result import RESULT, TrainingResult
 from tfcaf_forge.training.trainer import train
@@ -37,7 +39,7 @@ from tfcaf_forge.training.trainer import train
 PARTLY = TrainConfig(recurrent=False, checkpoint_interval=10**9, epsilon_steps=20_000, td_lambda=0.6)
 """How the VDN of a mixture is trained: feed-forward, so that it takes a minute and not ten."""
 _FORM = re.compile(
-    r"(?P<kind>random|forager|vdn|run)(:(?P<what>[^@=]+))?(@(?P<epsilon>[0-9.]+))?(=(?P<share>[0-9.]+))?"
+    r"(?P<kind>random|script|forager|vdn|run)(:(?P<what>[^@=]+))?(@(?P<epsilon>[0-9.]+))?(=(?P<share>[0-9.]+))?"
 )
 
 
@@ -46,7 +48,7 @@ class Wanted:
     """One behaviour of a mixture.
 
     Attributes:
-        kind: random, forager, vdn or run.
+        kind: random, script, forager, vdn or run.
         what: steps of training, or a run's folder; empty otherwise.
         epsilon: share of random actions.
         share: its episodes, relative to the others'.
@@ -82,7 +84,7 @@ def parse_behaviour(text: str) -> Wanted:
         InputError: it is not of a known form.
     """
     match = _FORM.fullmatch(text.strip())
-    known = "random, forager@0.3, vdn:20000@0.2, run:FOLDER@0.05, each with =SHARE if you like"
+    known = "random, script@0.3, forager@0.3, vdn:20000@0.2, run:FOLDER@0.05, each with =SHARE if you like"
     if match is None:
         raise InputError(f"behaviour {text!r} is unknown; write one of: {known}")
     kind, what = match["kind"], match["what"] or ""
@@ -91,7 +93,7 @@ def parse_behaviour(text: str) -> Wanted:
             f"behaviour {text!r}: a vdn needs its number of training steps, a run its folder; as in {known}"
         )
     try:
-        epsilon = float(match["epsilon"] or (0.3 if kind == "forager" else 0.0))
+        epsilon = float(match["epsilon"] or (NOISE if kind in ("script", "forager") else 0.0))
         share = float(match["share"] or 1.0)
     except ValueError:
         raise InputError(f"behaviour {text!r}: a number is malformed; as in {known}") from None
@@ -112,11 +114,13 @@ def make_behaviour(task: TaskSpec, wanted: Wanted, seed: int, tell: Callable[[st
         tell: told what takes long.
 
     Raises:
-        TaskError: the scripted forager does not play this task.
+        TaskError: no script, or not the scripted forager, plays this task.
         InputError: a folder is no training run of this task.
     """
     if wanted.kind == "random":
         return RandomBehaviour()
+    if wanted.kind == "script":
+        return scripted(task, wanted.epsilon)
     if wanted.kind == "forager":
         return ForagingBehaviour(task, epsilon=wanted.epsilon)
     if wanted.kind == "run":

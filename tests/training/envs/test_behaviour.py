@@ -4,6 +4,7 @@ import pytest
 from tfcaf_forge.errors import TaskError
 from tfcaf_forge.training.envs.behaviour import ForagingBehaviour, RandomBehaviour, random_actions
 from tfcaf_forge.training.envs.behaviour_spread import SpreadBehaviour
+from tfcaf_forge.training.envs.behaviour_warehouse import WarehouseBehaviour
 from tfcaf_forge.training.envs.make import make_env
 from tfcaf_forge.training.rollout import rollout
 
@@ -31,6 +32,24 @@ def test_the_scripted_team_spreads_far_better_than_a_random_one(tasks, climbing)
     assert scripted.reward[:, -1].mean() > -1.0, "at the end every landmark is nearly covered"
     with pytest.raises(TaskError, match="spreads over landmarks only"):
         SpreadBehaviour(climbing)
+
+
+def test_the_robots_deliver_and_a_random_team_does_not(tasks, climbing):
+    task = tasks["rware-small-4ag"]
+    env = make_env(task, 3)
+    assert rollout(env, WarehouseBehaviour(task, epsilon=0.0), seed=0).returns.min() > 25
+    assert rollout(env, RandomBehaviour(), seed=0).returns.mean() < 2
+    with pytest.raises(TaskError, match="robots in a warehouse only"):
+        WarehouseBehaviour(climbing)
+
+
+def test_robots_that_act_at_random_for_a_while_find_places_for_their_shelves_again(tasks):
+    task = tasks["rware-tiny-2ag"]
+    robots = WarehouseBehaviour(task, epsilon=0.4)
+    batch = rollout(make_env(task, 4), robots, seed=0)
+    assert batch.returns.min() > 5
+    half = task.episode_limit // 2
+    assert batch.reward[:, half:].sum(axis=1).min() > 2, "they deliver in the second half as well"
 
 
 def test_the_forager_plays_foraging_only(climbing):

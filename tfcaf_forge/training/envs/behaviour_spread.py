@@ -30,9 +30,11 @@ class SpreadBehaviour:
         TaskError: another task.
     """
 
+    MOST_AGENTS = 6  # their landmarks can be shared out in 720 ways
+
     def __init__(self, task: TaskSpec, epsilon: float = 0.3) -> None:
         """Read the number of agents off the task."""
-        if task.environment.id != "simple_spread_v3" or task.n_agents > 6:
+        if task.environment.id != "simple_spread_v3" or task.n_agents > self.MOST_AGENTS:
             raise TaskError(f"task {task.name}: this script spreads over landmarks only; use random behaviour")
         self.epsilon = epsilon
         self.name = f"spread-{epsilon:g}"
