@@ -5,7 +5,8 @@
     python benchmarks/trainer.py --jaxmarl PATH [--jaxmarl-python PYTHON]
 
 PATH is your own checkout, PYTHON the interpreter of its own environment (default: PATH/.venv/bin/python). Nothing of
-either is in this repository; nothing in a checkout is written to. Same task, network, batch (32 episodes) and updates per episode.
+either is in this repository; EPyMARL writes its `results/` as it always does. Same task, network, batch (32 episodes) and
+updates per episode. Ours runs in one thread, as EPyMARL sets itself; `--threads 2` gives ours both cores of a small machine.
 Runs alternate, each in its own process; a line has the medians and the ratio. Two clocks: wall, and the processor
 time of the training process, which a busy machine disturbs less (it misses EPyMARL's environment processes, in its favour).
 
@@ -251,10 +252,12 @@ def where_the_time_goes(asked: argparse.Namespace) -> None:
     import torch
 
     from tfcaf_forge.pipeline.tasks import load_task
+    from tfcaf_forge.resources import keep_freed_memory
     from tfcaf_forge.training.config import TrainConfig
     from tfcaf_forge.training.envs.make import make_env
 
     torch.set_num_threads(1)
+    keep_freed_memory()  # as training does
     task = load_task(asked.task)
     env = make_env(task, 40)
     print(f"\none update of 32 episodes, one thread, least processor time of {asked.times} in ms")
