@@ -30,7 +30,7 @@ KEYS = {
 
 
 class Run(Plain, frozen=True, kw_only=True):
-    """One training: the mean greedy return over 32 episodes at each evaluation."""
+    """One training: the mean greedy return at each evaluation, and over how many episodes it is one."""
 
     task: str
     mixer: str
@@ -38,10 +38,13 @@ class Run(Plain, frozen=True, kw_only=True):
     steps: tuple[int, ...]
     seconds: tuple[float, ...]
     returns: tuple[float, ...]
+    episodes: int
 
 
 def of_ours(folder: Path) -> Run:
     found = from_json((folder / RESULT).read_bytes(), TrainingResult, what=str(folder))
+    if found.status != "finished":
+        sys.exit(f"{folder}: this run was stopped; repeat its command")
     return Run(
         task=found.task,
         mixer=found.mixer,
@@ -49,6 +52,7 @@ def of_ours(folder: Path) -> Run:
         steps=tuple(e.steps for e in found.evaluations),
         seconds=tuple(round(e.seconds, 2) for e in found.evaluations),
         returns=tuple(round(e.mean, 5) for e in found.evaluations),
+        episodes=found.config.evaluation_episodes,
     )
 
 
@@ -65,13 +69,14 @@ def of_epymarl(folder: Path) -> Run:
         steps=tuple(made_at),
         seconds=tuple(round((time - times[0]).total_seconds(), 2) for time in times),
         returns=tuple(round(value, 5) for value in curve["values"]),
+        episodes=config["test_nepisode"],
     )
 
 
 def as_result(run: Run) -> TrainingResult:
     """What the comparison reads; nothing else of it is known."""
     evaluations = tuple(
-        Evaluation(steps=step, seconds=second, mean=value, std=0.0, episodes=32)
+        Evaluation(steps=step, seconds=second, mean=value, std=0.0, episodes=run.episodes)
         for step, second, value in zip(run.steps, run.seconds, run.returns, strict=True)
     )
     return TrainingResult(

@@ -146,7 +146,7 @@ def jaxmarl(path: Path, python: Path, steps: int) -> dict[str, float]:
 
 
 def ours_as_jaxmarl(steps: int, threads: int) -> dict[str, float]:
-    """Its network, environments, batch, mixer and updates: 8 episodes at once, then one update of 32 episodes."""
+    """Its network, environments, batch and mixer: 8 episodes at once, then one update of 32 episodes."""
     settings = {
         "recurrent": True,
         "hidden": 64,
@@ -208,6 +208,7 @@ def against_jaxmarl(asked: argparse.Namespace) -> None:
     for clock, name, own in (("wall", "wall clock", "whole"), ("cpu", "processor time", "whole_cpu")):
         us, them = (statistics.median(run[key] for run in runs) for runs, key in ((mine, own), (theirs, clock)))
         print(f"  {name:15} ours {us:7.1f} s   JaxMARL {them:7.1f} s   ratio {them / us:5.2f}x", flush=True)
+    print("  JaxMARL learns from step 10,000 on, ours from 32 episodes on: some 9 % more updates")
 
 
 def clocked(call, times: int) -> float:
@@ -333,7 +334,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="torch threads of ours")
     parser.add_argument("--epymarl", type=Path)
     parser.add_argument("--epymarl-python", type=Path)
-    parser.add_argument("--epymarl-threads", type=int, default=os.cpu_count(), help="its default is all cores")
+    parser.add_argument(
+        "--epymarl-threads", type=int, default=os.cpu_count(), help="NumPy's; it sets torch's to one itself"
+    )
     parser.add_argument("--jaxmarl", type=Path)
     parser.add_argument("--jaxmarl-python", type=Path)
     parser.add_argument("--jaxmarl-steps", type=int, default=200_000)

@@ -12,13 +12,14 @@ from tfcaf_forge.resources import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
-        np.ones(2**20)  # 8 MiB
+    for _ in range(5):
+        blocks = [np.ones(3 * 2**20) for _ in range(3)]  # 24 MiB each; freed together they are more than glibc keeps
+        del blocks
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 first = faults()
 keep_freed_memory()
-np.ones(2**20)
+faults()
 print(first, faults())
 """
 
@@ -29,5 +30,5 @@ def test_freed_blocks_are_not_fetched_from_the_system_again():
     env = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     done = subprocess.run([sys.executable, "-c", FAULTS], env=env, capture_output=True, text=True, check=True)
     before, after = map(int, done.stdout.split())
+    assert before > 1000, "what this is for"
     assert after < 100
-    assert before >= after

@@ -46,19 +46,22 @@ def test_the_policy_follows_the_network_when_its_weights_move(coop):
     assert not (before.actions[before.valid] == 3).all()
 
 
+@pytest.mark.parametrize(("inputs", "hidden"), [(5, 7), (1, 1)])
 @pytest.mark.parametrize("sizes", [[3], [3, 3, 2, 2, 1], [4] * 6])
-def test_the_unrolled_gru_and_its_gradients_are_torchs(sizes):
+def test_the_unrolled_gru_and_its_gradients_are_torchs(sizes, inputs, hidden):
     torch.manual_seed(0)
-    gru = torch.nn.GRU(5, 7).double()
-    x = torch.randn(sum(sizes), 5, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(sum(sizes), 7, dtype=torch.float64)
+    gru = torch.nn.GRU(inputs, hidden).double()
+    weights = [parameter.clone() for parameter in gru.parameters()]
+    x = torch.randn(sum(sizes), inputs, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(sum(sizes), hidden, dtype=torch.float64)
     theirs = gru(PackedSequence(x, torch.tensor(sizes)))[0].data
     ours = packed_gru(x, gru.all_weights[0], sizes)
     assert torch.allclose(ours, theirs, atol=1e-12)
-    inputs = [x, *gru.parameters()]
-    pairs = (torch.autograd.grad((made * weight).sum(), inputs) for made in (ours, theirs))
+    of = [x, *gru.parameters()]
+    pairs = (torch.autograd.grad((made * weight).sum(), of) for made in (ours, theirs))
     for one, two in zip(*pairs, strict=True):
         assert torch.allclose(one, two, atol=1e-12)
+    assert all(map(torch.equal, weights, gru.parameters())), "no weight was changed on the way"
 
 
 def test_inputs_append_the_last_action_and_the_agent(climbing):

@@ -36,7 +36,7 @@ TaskArgument = Annotated[str, typer.Argument(help="A bundled task's name, or the
 @app.command("list", epilog="Example: forge task list --json")
 def list_tasks(as_json: JsonOption = False) -> None:
     """The bundled tasks; `extra` is what `pip install 'tfcaf-forge[EXTRA]'` needs for a task's environment."""
-    from tfcaf_forge.training.envs.make import EXTRAS
+    from tfcaf_forge.training.envs.make import extra_of
 
     tasks = [load_task(name) for name in task_names()]
     if as_json:
@@ -49,7 +49,7 @@ def list_tasks(as_json: JsonOption = False) -> None:
                         "title": t.title,
                         "agents": t.n_agents,
                         "state_size": t.state_size,
-                        "extra": EXTRAS.get(t.environment.kind),
+                        "extra": extra_of(t),
                     }
                     for t in tasks
                 ],
@@ -68,7 +68,7 @@ def list_tasks(as_json: JsonOption = False) -> None:
                 "name": t.name,
                 "agents": str(t.n_agents),
                 "state": str(t.state_size),
-                "extra": EXTRAS.get(t.environment.kind, "-"),
+                "extra": extra_of(t) or "-",
                 "title": t.title,
             }
         )

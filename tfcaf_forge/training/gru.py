@@ -54,7 +54,7 @@ class _PackedGRU(torch.autograd.Function):
         torch.addmm(bias_x[: 2 * h] + bias_h[: 2 * h], x, weight_x[: 2 * h].t(), out=rz)
         torch.addmm(bias_x[2 * h :] * 2.0, x, weight_x[2 * h :].t(), alpha=2.0, out=x_n)
         inner.copy_(bias_h[2 * h :] * 2.0)
-        transposed = weight_h.t().contiguous()
+        transposed = weight_h.t().clone(memory_format=torch.contiguous_format)  # for H = 1 `contiguous` is no copy
         transposed[:, 2 * h :] *= 2.0
         n, out = x.new_empty(rows, h), x.new_empty(rows, h)
         hidden, minus_one = x.new_zeros(sizes[0], h), torch.tensor(-1.0)

@@ -58,6 +58,7 @@ class KeptValues:
                 rows, picked = rows.index_select(0, chosen), inputs.index_select(0, chosen)
                 # Of the first `size` episodes so many are new; a step that none of them reaches is left out.
                 picked_sizes = [n for n in np.cumsum(new)[np.array(sizes) - 1].tolist() if n]
+            self._by_slot()[torch.from_numpy(slots[new]).to(rows.device)] = 0.0  # of a longer episode that stood there
             self._values.index_copy_(0, rows, network(picked, picked_sizes))
             self._known[slots] = stored.serial
         return self._values.index_select(0, stored.rows)
@@ -67,7 +68,7 @@ class KeptValues:
         return {"known": self._known.copy(), "values": self._by_slot()[self._held()].cpu().clone()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over what `state_dict` gave; nothing else may be known yet."""
         self._known[:] = state["known"]
         self._by_slot()[self._held()] = state["values"].to(self._values.device)
 

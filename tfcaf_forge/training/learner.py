@@ -130,6 +130,8 @@ class Learner:
     def update(self, batch: Packed) -> UpdateStats:
         """One gradient step on whole episodes, then the target networks follow.
 
+        All batches that come from a buffer must come from one: its episodes are told apart by their number.
+
         Raises:
             TrainingDiverged: the loss or the gradient is not finite; nothing was changed.
         """
@@ -173,6 +175,7 @@ class Learner:
             self._kept = KeptValues(batch.stored, (n, a), self.device)
             if self._kept_state is not None:
                 self._kept.load_state_dict(self._kept_state)
+                self._kept_state = None
         return self._kept.of(self.target_network, inputs, batch.sizes, batch.stored)
 
     @torch.no_grad()
@@ -238,6 +241,7 @@ class Learner:
             self.target.follow(self.online, tau)
         elif self.updates % self.config.target_interval == 0:
             self.target.follow(self.online, 1.0)
+            self._kept_state = None
             if self._kept is not None:
                 self._kept.forget()
 

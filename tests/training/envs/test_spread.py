@@ -1,5 +1,6 @@
 """`simple_spread` on arrays against mpe2's own, driven with the same actions from the same seeds."""
 
+import sys
 from dataclasses import fields
 from functools import partial
 
@@ -62,6 +63,12 @@ def test_the_bundled_task_is_played_on_arrays_and_by_mpe2_where_one_asks_for_it(
     assert isinstance(make_env(with_original(task), 2), CopiesBatch)
 
 
+def test_it_needs_no_other_package(monkeypatch):
+    for name in ("mpe2", "pettingzoo", "gymnasium"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert make_env(load_task("mpe-spread-3"), 2).reset(0).obs.shape == (2, 3, 18)
+
+
 def test_options_that_only_mpe2_knows_are_left_to_it():
     task = load_task("mpe-spread-3")
     options = {"N": 3, "terminate_on_success": True}
@@ -69,7 +76,9 @@ def test_options_that_only_mpe2_knows_are_left_to_it():
     assert isinstance(make_env(task, 2), CopiesBatch)
 
 
-@pytest.mark.parametrize("options", [{"N": 0}, {"N": 2.5}, {"max_cycles": True}, {"local_ratio": 1.5}])
+@pytest.mark.parametrize(
+    "options", [{"N": 0}, {"N": 2.5}, {"max_cycles": True}, {"local_ratio": 1.5}, {"local_ratio": "half"}]
+)
 def test_an_option_out_of_range_is_named(options):
     with pytest.raises(TaskError, match=next(iter(options))):
         SpreadBatch(1, options)

@@ -19,6 +19,7 @@ from tfcaf_forge.training.envs.behaviour import random_actions
 from tfcaf_forge.training.envs.warehouse import WarehouseEnv
 
 NOOP, FORWARD, LEFT, RIGHT, TOGGLE = range(5)
+BLOCKED = -1  # wants to go forward, where another robot stands
 REQUESTED = 2  # what the state says of a robot that carries a requested shelf
 WAYS = ((0, -1), (1, 0), (0, 1), (-1, 0))  # north, east, south, west: a turn to the right is the next one
 COMPASS = (0, 2, 3, 1)  # rware's numbers (up, down, left, right) as places in WAYS
@@ -29,9 +30,10 @@ Cell = tuple[int, int]
 class WarehouseBehaviour:
     """Every robot drives the shortest free way to its next cell; with probability `epsilon` it acts at random instead.
 
-    An empty robot goes to the nearest request that no other one is nearer to, one with a request to a goal, any other to
-    the nearest place without a shelf. Other robots are obstacles, unless there is no way around them. Which places are
-    without a shelf is remembered from what was lifted and put down since the start.
+    An empty robot goes to the nearest request that no robot before it has chosen and from which a shelf can be driven out,
+    one with a request to a goal, any other to the nearest place without a shelf. Other robots are obstacles, unless there is
+    no way around them; a robot whose way is blocked acts at random half of the time, so that nobody waits for ever. Which
+    places are without a shelf is remembered from what was lifted and put down since the start.
 
     Args:
         task: of kind `rware`.
@@ -48,7 +50,8 @@ class WarehouseBehaviour:
             raise TaskError(f"task {task.name}: this script drives robots in a warehouse only; use random behaviour")
         self.epsilon = epsilon
         self.name = f"warehouse-{epsilon:g}"
-        floor = WarehouseEnv(task.environment.id, task.environment.options)
+        options = {name: value for name, value in task.environment.options.items() if name != "workers"}
+        floor = WarehouseEnv(task.environment.id, options)
         self._n_agents = floor.sizes.n_agents
         self._lanes: NDArray[np.bool_] = np.asarray(floor.env.highways, np.bool_)  # [rows, columns]
         self._goals: list[Cell] = [(int(x), int(y)) for x, y in floor.env.goals]
@@ -62,8 +65,9 @@ class WarehouseBehaviour:
     def act(self, step: Step) -> Ints:
         """int64 [B, N]."""
         scripted = np.array([self._team(b, state) for b, state in enumerate(step.state)], np.int64)
-        chance = self._rng.random(scripted.shape) < self.epsilon
-        return np.where(chance, random_actions(step.available, self._rng), scripted)
+        chance = self._rng.random(scripted.shape)
+        random = (chance < self.epsilon) | ((scripted == BLOCKED) & (chance < 0.5))
+        return np.where(random, random_actions(step.available, self._rng), np.maximum(scripted, NOOP))
 
     def _team(self, b: int, state: Floats) -> list[int]:
         """One copy's actions."""
@@ -72,7 +76,8 @@ class WarehouseBehaviour:
         requests = state[4 * n : -n].reshape(-1, 3).astype(int)
         cells: list[Cell] = [(int(x), int(y)) for x, y in robots[:, :2]]
         self._remember(b, cells, robots[:, 3] > 0)
-        free: set[Cell] = {(int(x), int(y)) for x, y, held in requests if not held}
+        wanted = [(int(x), int(y)) for x, y, held in requests if not held]
+        free: set[Cell] = {cell for cell in wanted if self._can_leave(cell, self._empty[b])}
         places = set(self._empty[b])
         actions: list[int] = []
         for i, (cell, (_, _, facing, carrying)) in enumerate(zip(cells, robots, strict=True)):
@@ -83,7 +88,8 @@ class WarehouseBehaviour:
             )
             if carrying != REQUESTED and way:
                 targets.discard(way[-1])  # nobody else goes there
-            actions.append(_drive(way, COMPASS[facing], at_goal=carrying == REQUESTED))
+            action = _drive(way, COMPASS[facing], at_goal=carrying == REQUESTED)
+            actions.append(BLOCKED if action == FORWARD and way[1] in others else action)
         return actions
 
     def _remember(self, b: int, cells: list[Cell], loaded: NDArray[np.bool_]) -> None:
@@ -94,6 +100,12 @@ class WarehouseBehaviour:
             elif before and not now:
                 self._empty[b].discard(cell)
         self._loaded[b] = loaded
+
+    def _can_leave(self, cell: Cell, empty: set[Cell]) -> bool:
+        """Whether a robot that lifts the shelf in a cell can drive out with it."""
+        around = [(cell[0] + dx, cell[1] + dy) for dx, dy in WAYS]
+        rows, columns = self._lanes.shape
+        return any((0 <= x < columns and 0 <= y < rows and self._lanes[y, x]) or (x, y) in empty for x, y in around)
 
     def _way(self, start: Cell, targets: set[Cell], blocked: Iterable[Cell], *, loaded: bool) -> list[Cell]:
         """The shortest way to a target, with both ends; empty if there is none. Under shelves only an unloaded robot drives."""

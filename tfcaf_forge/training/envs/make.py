@@ -44,10 +44,15 @@ def _mpe(environment: Environment, n_envs: int) -> BatchedEnv:
     from tfcaf_forge.training.envs.spread import SpreadBatch
 
     options = {name: value for name, value in environment.options.items() if name != "original"}
-    original = bool(environment.options.get("original"))
-    if environment.id == "simple_spread_v3" and options.keys() <= SpreadBatch.OPTIONS and not original:
+    if _spreads_on_arrays(environment):
         return SpreadBatch(n_envs, options)
     return _copies(MpeEnv, replace(environment, options=options), n_envs)
+
+
+def _spreads_on_arrays(environment: Environment) -> bool:
+    """Whether `spread.SpreadBatch` plays this particle task."""
+    known, original = {"N", "local_ratio", "max_cycles", "original"}, environment.options.get("original")
+    return environment.id == "simple_spread_v3" and environment.options.keys() <= known and not original
 
 
 def _rware(environment: Environment, n_envs: int) -> BatchedEnv:
@@ -100,7 +105,11 @@ BUILDERS: dict[str, Callable[[Environment, int], BatchedEnv]] = {
 COPIED = ("lbforaging", "mpe")
 """Kinds of which this package plays at least one environment by a copy of its rules."""
 EXTRAS = {"mpe": "mpe", "rware": "rware"}
-"""The extra of this package that a kind of environment needs; the others need none, or a package of the user's own."""
+
+
+def extra_of(task: TaskSpec) -> str | None:
+    """The extra of this package that training on a task needs; None for none, or a package of the user's own."""
+    return None if _spreads_on_arrays(task.environment) else EXTRAS.get(task.environment.kind)
 
 
 def with_original(task: TaskSpec) -> TaskSpec:

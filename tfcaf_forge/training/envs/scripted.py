@@ -33,7 +33,7 @@ def scripted(task: TaskSpec, epsilon: float = NOISE) -> Behaviour:
     """
     if not has_script(task):
         raise TaskError(
-            f"task {task.name}: no script plays it (level-based foraging, simple_spread and warehouses have one); "
+            f"task {task.name}: no script plays it (level-based foraging, simple_spread up to {SpreadBehaviour.MOST_AGENTS} agents and warehouses have one); "
             "use random, vdn:STEPS or run:FOLDER"
         )
     kind = task.environment.kind

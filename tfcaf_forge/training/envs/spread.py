@@ -36,14 +36,13 @@ class SpreadBatch(SizedBatch):
         TaskError: an option is malformed.
     """
 
-    OPTIONS = frozenset({"N", "local_ratio", "max_cycles"})
-
     def __init__(self, n_envs: int, options: Mapping[str, Scalar]) -> None:
         """Read the options."""
         n, limit = _count(options, "N", 3), _count(options, "max_cycles", 25)
-        self._local = float(options.get("local_ratio", 0.5))
-        if not 0.0 <= self._local <= 1.0:
-            raise TaskError(f"option local_ratio = {self._local}; it must lie in [0, 1]")
+        local = options.get("local_ratio", 0.5)
+        if isinstance(local, bool) or not isinstance(local, int | float) or not 0.0 <= local <= 1.0:
+            raise TaskError(f"option local_ratio = {local!r}; it must be a number in [0, 1]")
+        self._local = float(local)
         size = 4 + 2 * n + 4 * (n - 1)
         super().__init__(Sizes(n_agents=n, n_actions=5, obs_size=size, state_size=7 * n, episode_limit=limit), n_envs)
         self._others = np.array([[j for j in range(n) if j != i] for i in range(n)], np.int64).reshape(n, n - 1)
