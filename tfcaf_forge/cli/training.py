@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,16 +67,20 @@ class Runs:
         """Begin with none."""
         self._total = total
         self._ticker = Ticker()
-        self._latest: dict[Path, TrainProgress] = {}
+        self._latest: dict[Path, int] = {}
+        self._first: dict[Path, int] = {}  # where each run stood at its first report: it may have been resumed
+        self._begun = time.monotonic()
 
     def progress(self, job: Job, now: TrainProgress) -> None:
         """Show where all runs stand."""
-        self._latest[job.out] = now
-        done = sum(p.steps for p in self._latest.values())
+        self._latest[job.out] = now.steps
+        self._first.setdefault(job.out, now.steps)
+        done = sum(self._latest.values())
         asked = now.total * self._total
-        speed = sum(p.steps_per_second for p in self._latest.values() if p.steps < p.total)
+        # Of all runs together since the beginning: a run's last report may come before its end.
+        speed = (done - sum(self._first.values())) / max(time.monotonic() - self._begun, 1e-9)
         best = "-" if now.evaluation is None else f"{now.evaluation.mean:.3f}"
-        left = seconds_text((asked - done) / speed) if speed else "-"
+        left = seconds_text(max(asked - done, 0) / speed) if speed else "-"
         self._ticker.show(
             f"{done:>11,} of {asked:,} steps in {self._total} runs   {job.name}: return {best}   {speed:,.0f} steps/s   {left} left"
         )
