@@ -16,20 +16,22 @@ from tfcaf_forge.training.mixers import Joint, Mixer
 def contribution_error(credit: Tensor, agent_reward: Tensor) -> float | None:
     """How far the shares of the credit are from the shares of the reward, over the steps that paid.
 
-    At each step whose agents' rewards are not all zero: half the sum over agents of |c_i / sum |c| - r_i / sum |r||, the
-    total variation between the two shares where all are positive. 0: credit goes where the reward came from.
+    At each step whose agents' rewards are not all zero: half the sum over agents of |c_i / sum |c| - |r_i| / sum |r||, the
+    total variation between the two shares where no credit is negative. 0: credit goes where the reward, or the punishment,
+    came from: what an agent had a share in is what its local Q-value should have a share in.
 
     Args:
         credit: float32 [K, N], dQ_tot/dQ_i.
         agent_reward: float32 [K, N].
 
     Returns:
-        The mean over those steps, in [0, 1] for credit and rewards >= 0; None if no step paid.
+        The mean over those steps, in [0, 1] for credit >= 0; None if no step paid.
     """
     paid = agent_reward.abs().sum(dim=-1) > 0
     if not bool(paid.any()):
         return None
-    shares = [x / x.abs().sum(dim=-1, keepdim=True).clamp(min=1e-12) for x in (credit[paid], agent_reward[paid])]
+    pair = (credit[paid], agent_reward[paid].abs())
+    shares = [x / x.abs().sum(dim=-1, keepdim=True).clamp(min=1e-12) for x in pair]
     return float(0.5 * (shares[0] - shares[1]).abs().sum(dim=-1).mean())
 
 
