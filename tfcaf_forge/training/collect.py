@@ -12,7 +12,7 @@ from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.episode import EpisodeBatch, concatenate
 from tfcaf_forge.training.envs.behaviour import Behaviour, RandomBehaviour
 from tfcaf_forge.training.envs.make import make_env
-from tfcaf_forge.training.envs.scripted import has_script, scripted
+from tfcaf_forge.training.envs.scripted import script_of
 from tfcaf_forge.training.rollout import rollout
 
 CollectProgress = Callable[[int, int], None]
@@ -20,7 +20,8 @@ CollectProgress = Callable[[int, int], None]
 
 def default_mixture(task: TaskSpec) -> tuple[Behaviour, ...]:
     """Half random and half scripted (with a third of random actions) where a script is known; else random."""
-    return (RandomBehaviour(), scripted(task)) if has_script(task) else (RandomBehaviour(),)
+    script = script_of(task)
+    return (RandomBehaviour(),) if script is None else (RandomBehaviour(), script(task))
 
 
 def collect(

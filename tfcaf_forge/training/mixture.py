@@ -29,9 +29,9 @@ from tfcaf_forge.training.agents import AgentNetwork, EpsilonGreedy, input_size
 from tfcaf_forge.training.checkpoint import load_checkpoint
 from tfcaf_forge.training.config import TrainConfig
 from tfcaf_forge.training.envs.base import Step
-from tfcaf_forge.training.envs.behaviour import Behaviour, ForagingBehaviour, RandomBehaviour
+from tfcaf_forge.training.envs.behaviour import NOISE, Behaviour, ForagingBehaviour, RandomBehaviour
 from tfcaf_forge.training.envs.make import make_env
-from tfcaf_forge.training.envs.scripted import NOISE, scripted
+from tfcaf_forge.training.envs.scripted import scripted
 from tfcaf_forge.training.mixers import VDN
 from tfcaf_forge.training.result import RESULT, TrainingResult
 from tfcaf_forge.training.trainer import train

@@ -19,6 +19,8 @@ from tfcaf_forge.training.envs.base import Step
 MOVES = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]], np.float32)  # north, south, west, east: actions 1 to 4
 LOAD = 5
 FAR = 1e6  # farther than any cell
+NOISE = 0.3
+"""Share of random actions of a script, where nobody names one: it brings a script into states that it would never see."""
 
 
 class Policy(Protocol):
@@ -39,6 +41,24 @@ class Behaviour(Policy, Protocol):
     @property
     def name(self) -> str:
         """Such as `random`."""
+        ...
+
+
+class Script(Behaviour, Protocol):
+    """A scripted team.
+
+    Args:
+        task: one that it plays.
+        epsilon: share of random actions.
+    """
+
+    def __init__(self, task: TaskSpec, epsilon: float = NOISE) -> None:
+        """Read off the task what it needs."""
+        ...
+
+    @staticmethod
+    def plays(task: TaskSpec) -> bool:
+        """Whether it plays this task."""
         ...
 
 
@@ -71,9 +91,14 @@ class ForagingBehaviour:
         TaskError: the task is of another kind.
     """
 
-    def __init__(self, task: TaskSpec, epsilon: float = 0.3) -> None:
+    @staticmethod
+    def plays(task: TaskSpec) -> bool:
+        """Level-based foraging."""
+        return task.environment.kind == "lbforaging"
+
+    def __init__(self, task: TaskSpec, epsilon: float = NOISE) -> None:
         """Read the layout off the task."""
-        if task.environment.kind != "lbforaging":
+        if not self.plays(task):
             raise TaskError(
                 f"task {task.name}: the scripted forager plays level-based foraging only; use random behaviour"
             )

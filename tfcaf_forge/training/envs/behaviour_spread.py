@@ -10,7 +10,7 @@ from tfcaf_forge.errors import TaskError
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.episode import Floats, Ints
 from tfcaf_forge.training.envs.base import Step
-from tfcaf_forge.training.envs.behaviour import random_actions
+from tfcaf_forge.training.envs.behaviour import NOISE, random_actions
 
 _BRAKE = 0.4
 """Seconds ahead at which an agent looks: what it still coasts after a push of mpe2's particles."""
@@ -32,9 +32,15 @@ class SpreadBehaviour:
 
     MOST_AGENTS = 6  # their landmarks can be shared out in 720 ways
 
-    def __init__(self, task: TaskSpec, epsilon: float = 0.3) -> None:
+    @staticmethod
+    def plays(task: TaskSpec) -> bool:
+        """simple_spread of mpe2."""
+        named = (task.environment.kind, task.environment.id) == ("mpe", "simple_spread_v3")
+        return named and task.n_agents <= SpreadBehaviour.MOST_AGENTS
+
+    def __init__(self, task: TaskSpec, epsilon: float = NOISE) -> None:
         """Read the number of agents off the task."""
-        if task.environment.id != "simple_spread_v3" or task.n_agents > self.MOST_AGENTS:
+        if not self.plays(task):
             raise TaskError(f"task {task.name}: this script spreads over landmarks only; use random behaviour")
         self.epsilon = epsilon
         self.name = f"spread-{epsilon:g}"

@@ -15,7 +15,8 @@ from tfcaf_forge.errors import TaskError
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.episode import Floats, Ints
 from tfcaf_forge.training.envs.base import Step
-from tfcaf_forge.training.envs.behaviour import random_actions
+from tfcaf_forge.training.envs.behaviour import NOISE, random_actions
+from tfcaf_forge.training.envs.make import without
 from tfcaf_forge.training.envs.warehouse import WarehouseEnv
 
 NOOP, FORWARD, LEFT, RIGHT, TOGGLE = range(5)
@@ -44,14 +45,18 @@ class WarehouseBehaviour:
         MissingExtra: rware is not installed.
     """
 
-    def __init__(self, task: TaskSpec, epsilon: float = 0.3) -> None:
+    @staticmethod
+    def plays(task: TaskSpec) -> bool:
+        """Any warehouse."""
+        return task.environment.kind == "rware"
+
+    def __init__(self, task: TaskSpec, epsilon: float = NOISE) -> None:
         """Read the floor plan off the environment."""
-        if task.environment.kind != "rware":
+        if not self.plays(task):
             raise TaskError(f"task {task.name}: this script drives robots in a warehouse only; use random behaviour")
         self.epsilon = epsilon
         self.name = f"warehouse-{epsilon:g}"
-        options = {name: value for name, value in task.environment.options.items() if name != "workers"}
-        floor = WarehouseEnv(task.environment.id, options)
+        floor = WarehouseEnv(task.environment.id, without(task.environment.options, "workers"))
         self._n_agents = floor.sizes.n_agents
         self._lanes: NDArray[np.bool_] = np.asarray(floor.env.highways, np.bool_)  # [rows, columns]
         self._goals: list[Cell] = [(int(x), int(y)) for x, y in floor.env.goals]
@@ -82,13 +87,12 @@ class WarehouseBehaviour:
         actions: list[int] = []
         for i, (cell, (_, _, facing, carrying)) in enumerate(zip(cells, robots, strict=True)):
             others = {other for j, other in enumerate(cells) if j != i}
-            targets = set(self._goals) if carrying == REQUESTED else places if carrying else free
-            way = self._way(cell, targets, others, loaded=carrying > 0) or self._way(
-                cell, targets, (), loaded=carrying > 0
-            )
-            if carrying != REQUESTED and way:
+            delivers, loaded = carrying == REQUESTED, carrying > 0
+            targets = set(self._goals) if delivers else places if loaded else free
+            way = self._way(cell, targets, others, loaded=loaded) or self._way(cell, targets, (), loaded=loaded)
+            if way and not delivers:
                 targets.discard(way[-1])  # nobody else goes there
-            action = _drive(way, COMPASS[facing], at_goal=carrying == REQUESTED)
+            action = _drive(way, COMPASS[facing], at_goal=delivers)
             actions.append(BLOCKED if action == FORWARD and way[1] in others else action)
         return actions
 
@@ -104,12 +108,14 @@ class WarehouseBehaviour:
     def _can_leave(self, cell: Cell, empty: set[Cell]) -> bool:
         """Whether a robot that lifts the shelf in a cell can drive out with it."""
         around = [(cell[0] + dx, cell[1] + dy) for dx, dy in WAYS]
+        return any((self._inside(near) and self._lanes[near[1], near[0]]) or near in empty for near in around)
+
+    def _inside(self, cell: Cell) -> bool:
         rows, columns = self._lanes.shape
-        return any((0 <= x < columns and 0 <= y < rows and self._lanes[y, x]) or (x, y) in empty for x, y in around)
+        return 0 <= cell[0] < columns and 0 <= cell[1] < rows
 
     def _way(self, start: Cell, targets: set[Cell], blocked: Iterable[Cell], *, loaded: bool) -> list[Cell]:
         """The shortest way to a target, with both ends; empty if there is none. Under shelves only an unloaded robot drives."""
-        rows, columns = self._lanes.shape
         came: dict[Cell, Cell] = {start: start}
         queue = deque([start])
         while queue:
@@ -121,7 +127,7 @@ class WarehouseBehaviour:
                 return way[::-1]
             for dx, dy in WAYS:
                 x, y = following = (cell[0] + dx, cell[1] + dy)
-                if not (0 <= x < columns and 0 <= y < rows) or following in came or following in blocked:
+                if not self._inside(following) or following in came or following in blocked:
                     continue
                 if not loaded or self._lanes[y, x] or following in targets:
                     came[following] = cell

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from msgspec.structs import replace
@@ -14,8 +14,13 @@ from tfcaf_forge.training.envs.base import BatchedEnv
 from tfcaf_forge.training.envs.copies import OneEnv
 
 
+def without(options: Mapping[str, Scalar], name: str) -> dict[str, Scalar]:
+    """The options but one, which is this package's own and not the environment's."""
+    return {key: value for key, value in options.items() if key != name}
+
+
 def _foraging(environment: Environment, n_envs: int) -> BatchedEnv:
-    options = {name: value for name, value in environment.options.items() if name != "original"}
+    options = without(environment.options, "original")
     if environment.options.get("original"):
         from tfcaf_forge.training.envs.lbf import LbforagingCopies
 
@@ -43,7 +48,7 @@ def _mpe(environment: Environment, n_envs: int) -> BatchedEnv:
     from tfcaf_forge.training.envs.mpe import MpeEnv
     from tfcaf_forge.training.envs.spread import SpreadBatch
 
-    options = {name: value for name, value in environment.options.items() if name != "original"}
+    options = without(environment.options, "original")
     if _spreads_on_arrays(environment):
         return SpreadBatch(n_envs, options)
     return _copies(MpeEnv, replace(environment, options=options), n_envs)
@@ -84,8 +89,7 @@ def _copies(one: Callable[[str, dict[str, Scalar]], OneEnv], environment: Enviro
     from tfcaf_forge.training.envs.copies import CopiesBatch
     from tfcaf_forge.training.envs.workers import WorkerBatch
 
-    options = dict(environment.options)
-    workers = options.pop("workers", 0)
+    options, workers = without(environment.options, "workers"), environment.options.get("workers", 0)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
         raise TaskError(f"option workers = {workers!r}; it must be a whole number, 0 for none")
     make = partial(one, environment.id, options)

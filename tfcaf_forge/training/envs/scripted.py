@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from tfcaf_forge.errors import TaskError
 from tfcaf_forge.records.task_spec import TaskSpec
-from tfcaf_forge.training.envs.behaviour import Behaviour, ForagingBehaviour
+from tfcaf_forge.training.envs.behaviour import NOISE, Behaviour, ForagingBehaviour, Script
 from tfcaf_forge.training.envs.behaviour_spread import SpreadBehaviour
+from tfcaf_forge.training.envs.behaviour_warehouse import WarehouseBehaviour
 
-NOISE = 0.3
-"""Share of random actions, where nobody names one: it brings a script into states that it would never see."""
+SCRIPTS: tuple[type[Script], ...] = (ForagingBehaviour, SpreadBehaviour, WarehouseBehaviour)
 
 
-def has_script(task: TaskSpec) -> bool:
-    """Whether a scripted team plays this task."""
-    kind = task.environment.kind
-    spreads = (
-        kind == "mpe" and task.environment.id == "simple_spread_v3" and task.n_agents <= SpreadBehaviour.MOST_AGENTS
-    )
-    return kind in ("lbforaging", "rware") or spreads
+def script_of(task: TaskSpec) -> type[Script] | None:
+    """The first script that plays a task; None if none does."""
+    return next((script for script in SCRIPTS if script.plays(task)), None)
 
 
 def scripted(task: TaskSpec, epsilon: float = NOISE) -> Behaviour:
@@ -31,16 +27,10 @@ def scripted(task: TaskSpec, epsilon: float = NOISE) -> Behaviour:
         TaskError: no script plays this task.
         MissingExtra: the environment's package is not installed.
     """
-    if not has_script(task):
+    script = script_of(task)
+    if script is None:
         raise TaskError(
-            f"task {task.name}: no script plays it (level-based foraging, simple_spread up to {SpreadBehaviour.MOST_AGENTS} agents and warehouses have one); "
-            "use random, vdn:STEPS or run:FOLDER"
+            f"task {task.name}: no script plays it (level-based foraging, simple_spread up to "
+            f"{SpreadBehaviour.MOST_AGENTS} agents and warehouses have one); use random, vdn:STEPS or run:FOLDER"
         )
-    kind = task.environment.kind
-    if kind == "lbforaging":
-        return ForagingBehaviour(task, epsilon)
-    if kind == "mpe":
-        return SpreadBehaviour(task, epsilon)
-    from tfcaf_forge.training.envs.behaviour_warehouse import WarehouseBehaviour
-
-    return WarehouseBehaviour(task, epsilon)
+    return script(task, epsilon)
