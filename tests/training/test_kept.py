@@ -36,7 +36,8 @@ class Counting:
 
 
 def kept_for(buffer):
-    return KeptValues(buffer.sample(1).stored, (2, 6), torch.device("cpu"))
+    stored = buffer.sample(1).stored
+    return KeptValues(stored.capacity, (stored.steps, 2, 6), torch.device("cpu"))
 
 
 def ask(kept, network, buffer, episodes):

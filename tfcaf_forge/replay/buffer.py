@@ -118,7 +118,7 @@ class EpisodeBuffer:
             ]
         )
         reached, acted, current = torch.from_numpy(place).to(self.device).split(
-            [len(laid.episode), len(laid.current), len(laid.current)]
+            [len(laid.place), len(laid.current), len(laid.current)]
         )  # fmt: skip
         rows = {name: array.index_select(0, acted if name in ACTED else reached) for name, array in self._rows.items()}
         return Packed(
@@ -132,7 +132,7 @@ class EpisodeBuffer:
                 place=laid.place,
                 rows=reached,
                 capacity=self.capacity,
-                n_rows=self.capacity * (self.horizon + 1),
+                steps=self.horizon + 1,
             ),
         )
 

@@ -76,14 +76,14 @@ class Stored:
         place: int64 [M] on the host; each reached row's episode, as a place in `serial`.
         rows: int64 [M]; where each reached row stands among the buffer's.
         capacity: episodes that the buffer can hold; an episode has slot `serial % capacity`.
-        n_rows: rows of the whole buffer.
+        steps: T + 1, the buffer's rows of an episode.
     """
 
     serial: Index
     place: Index
     rows: Tensor
     capacity: int
-    n_rows: int
+    steps: int
 
 
 @dataclass(frozen=True, eq=False)

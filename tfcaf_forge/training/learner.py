@@ -125,7 +125,6 @@ class Learner:
         self.rewards = RewardMoments()
         self.updates = 0
         self._kept: KeptValues | None = None  # made with the first batch that comes from a buffer
-        self._kept_state: dict[str, Any] | None = None  # what was loaded before there was one
 
     def update(self, batch: Packed) -> UpdateStats:
         """One gradient step on whole episodes, then the target networks follow.
@@ -171,11 +170,8 @@ class Learner:
         if batch.stored is None or self.config.target_tau > 0.0 or self.config.target_interval == 1:
             return self.target_network(inputs, batch.sizes)
         if self._kept is None:
-            n, a = batch.available.shape[1:]
-            self._kept = KeptValues(batch.stored, (n, a), self.device)
-            if self._kept_state is not None:
-                self._kept.load_state_dict(self._kept_state)
-                self._kept_state = None
+            shape = (batch.stored.steps, *batch.available.shape[1:])
+            self._kept = KeptValues(batch.stored.capacity, shape, self.device)
         return self._kept.of(self.target_network, inputs, batch.sizes, batch.stored)
 
     @torch.no_grad()
@@ -241,7 +237,6 @@ class Learner:
             self.target.follow(self.online, tau)
         elif self.updates % self.config.target_interval == 0:
             self.target.follow(self.online, 1.0)
-            self._kept_state = None
             if self._kept is not None:
                 self._kept.forget()
 
@@ -254,7 +249,7 @@ class Learner:
             "optimiser": self.optimiser.state_dict(),
             "updates": self.updates,
             "rewards": [self.rewards.count, self.rewards.mean, self.rewards.spread],
-            "kept": self._kept_state if self._kept is None else self._kept.state_dict(),
+            "kept": None if self._kept is None else self._kept.state_dict(),
         }
 
     @torch.no_grad()
@@ -265,7 +260,7 @@ class Learner:
         self.optimiser.load_state_dict(state["optimiser"])
         self.updates = int(state["updates"])
         self.rewards.count, self.rewards.mean, self.rewards.spread = state["rewards"]
-        self._kept, self._kept_state = None, state["kept"]
+        self._kept = None if state["kept"] is None else KeptValues.restored(state["kept"], self.device)
 
 
 def _optimiser(config: TrainConfig, vector: nn.Parameter) -> torch.optim.Optimizer:
