@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -128,6 +127,12 @@ def check_options(model: str | None, transcript: Path | None, given: Mapping[str
                 raise InputError(f"{name} is about a model; name one with --model, or leave it out")
 
 
+def _announce() -> None:
+    """Say what the first Ctrl-C does. Past `sys.stderr`, which refuses to be entered twice: it may be just writing."""
+    with suppress(OSError):  # nobody may be there to read it
+        os.write(2, b"\nfinishing what is in flight, then saving; Ctrl-C again stops at once\n")
+
+
 @contextmanager
 def ctrl_c(brake: Brake) -> Generator[None]:
     """Ctrl-C once ends the run in order; twice stops it where it is."""
@@ -135,8 +140,8 @@ def ctrl_c(brake: Brake) -> Generator[None]:
     def pressed(number: int, frame: object) -> None:
         if brake.pulled:
             raise KeyboardInterrupt  # `main` says how to go on
-        sys.stderr.write("\nfinishing what is in flight, then saving; Ctrl-C again stops at once\n")
-        brake.pull()
+        brake.pull()  # before a word is said: the second press may come while it is
+        _announce()
 
     before = signal.signal(signal.SIGINT, pressed)
     try:

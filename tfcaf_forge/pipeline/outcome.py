@@ -153,8 +153,10 @@ class Brake:
             call()
 
     def then(self, call: Callable[[], None]) -> None:
-        """Also call this when it is pulled."""
+        """Also call this when it is pulled; at once if it is already."""
         self._then.append(call)
+        if self.pulled:
+            call()
 
 
 class Synthesis(Plain, frozen=True, kw_only=True):
