@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.graph.examples import const
+from tests.options import with_options
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.graph import codec
 from tfcaf_forge.graph.canonical import canonical
@@ -99,7 +100,7 @@ def test_new_data_from_the_same_environment_keeps(place: Path, task: TaskSpec) -
 
 
 def test_levels_beyond_the_declared_range_retire_and_are_named(place: Path, task: TaskSpec) -> None:
-    stronger = replace_options(task, max_player_level=3)
+    stronger = with_options(task, max_player_level=3)
     write(place / "levels", task, collect(stronger, 60, 1))
     found = checked(place, "levels")
     assert found.decision == "retire"
@@ -129,7 +130,7 @@ def test_data_of_an_unknown_task_names_where_the_layouts_part_and_no_field_that_
     place: Path, task: TaskSpec
 ) -> None:
     foods = tuple(msgspec.structs.replace(b, count=3) if b.name == "foods" else b for b in task.state)
-    other = msgspec.structs.replace(replace_options(task, max_num_food=3), name="plant", state=foods)
+    other = msgspec.structs.replace(with_options(task, max_num_food=3), name="plant", state=foods)
     write(place / "plant", other, collect(other, 12, 0))
     found = checked(place, "plant")
     assert (found.decision, found.reasons[0].code) == ("retire", "layout")
@@ -185,11 +186,6 @@ def test_a_kernel_of_another_taskspec_is_an_error(place: Path, task: TaskSpec) -
     changed = msgspec.structs.replace(task, gamma=0.5)
     with pytest.raises(InputError, match="with another TaskSpec"):
         recheck(place / "kernel.safetensors", place / "reference", task=changed)
-
-
-def replace_options(task: TaskSpec, **options) -> TaskSpec:
-    environment = msgspec.structs.replace(task.environment, options={**task.environment.options, **options})
-    return msgspec.structs.replace(task, environment=environment)
 
 
 def batch_reached(batch) -> np.ndarray:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
+from tests.options import with_options
 from tfcaf_forge.replay.packed import pack
 from tfcaf_forge.training.agents import AgentNetwork, EpsilonGreedy, input_size, network_inputs
 from tfcaf_forge.training.collect import collect
@@ -73,10 +74,7 @@ def test_inputs_append_the_last_action_and_the_agent(climbing):
 
 
 def test_exploration_is_random_by_epsilon_and_never_takes_what_is_not_available(coop):
-    import msgspec
-
-    options = {"mask_invalid": True}
-    task = msgspec.structs.replace(coop, environment=msgspec.structs.replace(coop.environment, options=options))
+    task = with_options(coop, mask_invalid=True)
     config = TrainConfig(recurrent=False, hidden=8)
     network = AgentNetwork(20, 8, 6, recurrent=False)
     policy = EpsilonGreedy(network, config, 6, epsilon=0.5)

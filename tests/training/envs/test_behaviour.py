@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tests.options import with_options
 from tfcaf_forge.errors import TaskError
 from tfcaf_forge.training.envs.behaviour import ForagingBehaviour, RandomBehaviour, random_actions
 from tfcaf_forge.training.envs.behaviour_spread import SpreadBehaviour
@@ -44,8 +45,6 @@ def test_the_robots_deliver_and_a_random_team_does_not(tasks, climbing):
 
 
 def test_robots_leave_shelves_that_cannot_be_driven_out_and_do_not_wait_for_each_other_for_ever(tasks):
-    import msgspec
-
     deep = """
         ..........
         .xxx..xxx.
@@ -54,18 +53,14 @@ def test_robots_leave_shelves_that_cannot_be_driven_out_and_do_not_wait_for_each
         ..........
         ....gg....
     """.strip().replace(" ", "")
-    environment = msgspec.structs.replace(tasks["rware-small-4ag"].environment, options={"layout": deep})
-    task = msgspec.structs.replace(tasks["rware-small-4ag"], environment=environment)
+    task = with_options(tasks["rware-small-4ag"], layout=deep)
     batch = rollout(make_env(task, 4), WarehouseBehaviour(task, epsilon=0.0), seed=0)
     quarter = task.episode_limit // 4
     assert batch.reward[:, -quarter:].sum(axis=1).min() > 0, "all four teams still deliver at the end"
 
 
 def test_a_task_with_worker_processes_has_its_script_as_well(tasks):
-    import msgspec
-
-    environment = msgspec.structs.replace(tasks["rware-tiny-2ag"].environment, options={"workers": 2})
-    task = msgspec.structs.replace(tasks["rware-tiny-2ag"], environment=environment)
+    task = with_options(tasks["rware-tiny-2ag"], workers=2)
     assert WarehouseBehaviour(task).name == "warehouse-0.3"
 
 

@@ -1,10 +1,10 @@
 import os
 from functools import partial
 
-import msgspec
 import numpy as np
 import pytest
 
+from tests.options import with_options
 from tfcaf_forge.errors import EnvironmentFailed, MissingExtra, TaskError
 from tfcaf_forge.training.envs.base import copy_seeds
 from tfcaf_forge.training.envs.behaviour import RandomBehaviour
@@ -195,10 +195,8 @@ def test_a_missing_package_is_named_with_its_extra(tasks, monkeypatch, kind, mod
 
 def test_a_task_file_may_ask_for_workers(tasks):
     task = tasks["mpe-spread-3"]
-    environment = msgspec.structs.replace(task.environment, options={**task.environment.options, "workers": 2})
-    env = make_env(msgspec.structs.replace(task, environment=environment), 3)
+    env = make_env(with_options(task, workers=2), 3)
     assert isinstance(env, WorkerBatch)
     env.close()
-    environment = msgspec.structs.replace(environment, options={"workers": "many"})
     with pytest.raises(TaskError, match="workers = 'many'"):
-        make_env(msgspec.structs.replace(task, environment=environment), 3)
+        make_env(with_options(task, workers="many"), 3)

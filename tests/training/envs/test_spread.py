@@ -4,10 +4,10 @@ import sys
 from dataclasses import fields
 from functools import partial
 
-import msgspec
 import numpy as np
 import pytest
 
+from tests.options import with_options
 from tfcaf_forge.errors import TaskError
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.training.envs.base import Step
@@ -70,9 +70,7 @@ def test_it_needs_no_other_package(monkeypatch):
 
 
 def test_options_that_only_mpe2_knows_are_left_to_it():
-    task = load_task("mpe-spread-3")
-    options = {"N": 3, "terminate_on_success": True}
-    task = msgspec.structs.replace(task, environment=msgspec.structs.replace(task.environment, options=options))
+    task = with_options(load_task("mpe-spread-3"), terminate_on_success=True)
     assert isinstance(make_env(task, 2), CopiesBatch)
 
 
