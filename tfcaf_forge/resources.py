@@ -1,13 +1,19 @@
-"""Where the files that ship beside the code are: the sandbox program, prompts, bundled tasks; threads and memory of a process."""
+"""Where the files that ship beside the code are: the sandbox program, prompts, bundled tasks; threads, memory and signals of a process."""
 
 from __future__ import annotations
 
 import ctypes
+import signal
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 ONE_THREAD: dict[str, str] = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """Environment in which a process computes with one thread; read when NumPy and torch are loaded."""
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+"""What asks a process to stop."""
 _PACKAGE = Path(__file__).resolve().parent
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
@@ -44,3 +50,22 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, 32 * 2**20)  # the most that every version accepts
         mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+@contextmanager
+def signals_held() -> Generator[None]:
+    """Hold `STOPPING` back from processes that are started inside, until they call `take_signals`.
+
+    A terminal's Ctrl-C goes to all processes of its group: one that has not said yet what it does then would die of it.
+    """
+    resource_tracker.ensure_running()  # multiprocessing starts it with the first process, and lets them through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def take_signals() -> None:
+    """Take what was held back, and all that comes; said by a process when it has its handlers."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)

@@ -8,7 +8,6 @@ whole and none twice. The folder is locked while a run writes to it. This module
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import time
@@ -20,12 +19,12 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from tfcaf_forge.errors import StoreError
+from tfcaf_forge.folders import FolderLock
 from tfcaf_forge.records.base import canonical_json, digest_bytes, digest_of, from_json
 
 R = TypeVar("R")
 
 DATABASE = "run.db"
-LOCK = ".lock"
 RUN = 0
 """The candidate number of records that belong to the run as a whole."""
 _VERSION = 1
@@ -74,13 +73,12 @@ class Store:
     def __init__(self, folder: Path, *, write: bool = True) -> None:
         """Open, and lock where it is to be written to."""
         self.folder = folder
-        self._lock: int | None = None
+        self._lock: FolderLock | None = None
         database = folder / DATABASE
         if not write and not database.is_file():
             raise StoreError(f"there is no run in {folder}; `forge synthesize --out {folder}` makes one")
         if write:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
+            self._lock = FolderLock(folder)
         try:
             self._db = self._open(database, write)
         except sqlite3.Error as fault:
@@ -245,20 +243,9 @@ class Store:
         if digest_bytes(body) != digest:
             raise StoreError(f"{self.folder}: a record was changed after it was written ({digest[:12]}…)")
 
-    def _take_lock(self) -> None:
-        self._lock = os.open(self.folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._release()
-            raise StoreError(
-                f"{self.folder} is in use by another process; wait for it, or give another --out"
-            ) from None
-
     def _release(self) -> None:
         if self._lock is not None:
-            with contextlib.suppress(OSError):
-                os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
 

@@ -48,13 +48,24 @@ FAST = [run("kernel:1234", seed, [0.0, 0.6, round(0.8 + seed / 100, 2)], seconds
 
 def test_the_better_mixer_is_shown_as_better():
     vdn, kernel = compare_runs([*SLOW, *FAST]).rows
-    # All are compared where the shortest run ended, at 200 steps: there seed 1 had its first evaluation at 101 and no second.
     assert vdn.seeds == kernel.seeds == (0, 1, 2)
     assert kernel.final.low > vdn.final.high
     assert kernel.auc.value > vdn.auc.value
     assert vdn.over_first is None
     assert kernel.over_first.value == 1.0
     assert kernel.contribution_error == pytest.approx(0.2)
+
+
+def test_runs_of_one_length_are_each_read_at_their_last_evaluation():
+    """Seeds end at 200, 201 and 202 steps. All but the soonest were once read an evaluation earlier, under the name of the last."""
+    vdn = compare_runs(SLOW).rows[0]
+    last = sorted(run.final_return for run in SLOW)
+    assert vdn.final.value == pytest.approx(
+        sum(last) / 3, abs=1e-9
+    )  # of three, the interquartile mean is weighted around the middle
+    assert (vdn.by_steps.x[-1], vdn.by_steps.value[-1]) == (200, vdn.final.value)
+    assert vdn.by_seconds.value[-1] == vdn.final.value
+    assert vdn.auc.value < vdn.final.value
 
 
 def test_runs_are_compared_up_to_where_the_shortest_ended():

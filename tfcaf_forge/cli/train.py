@@ -180,6 +180,9 @@ class _Show:
         self._evaluated = -1
 
     def progress(self, now: TrainProgress) -> None:
+        if now.train_return is None:
+            self._ticker.show(f"{now.steps:>9,} of {now.total:,} steps   from the checkpoint")
+            return
         best = "-" if now.evaluation is None else f"{now.evaluation.mean:.3f}"
         self._ticker.show(
             f"{now.steps:>9,} of {now.total:,} steps   return {best} greedy, {now.train_return:.3f} exploring   "

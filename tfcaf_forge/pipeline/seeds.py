@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfcaf_forge.errors import ForgeError, InputError
 from tfcaf_forge.pipeline.executor import one_thread
+from tfcaf_forge.resources import signals_held, take_signals
 
 if TYPE_CHECKING:
     from tfcaf_forge.records.task_spec import TaskSpec
@@ -126,8 +127,9 @@ class _Pool:
 
     def start(self, job: Job) -> None:
         ours, theirs = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=_run, args=(job, theirs), name=job.name, daemon=True)
-        with one_thread():
+        # Not a daemon: it may have processes of its own, an environment's workers.
+        process = self._context.Process(target=_run, args=(job, theirs), name=job.name)
+        with one_thread(), signals_held():
             process.start()
         theirs.close()
         self.running[ours] = (job, process)
@@ -180,9 +182,10 @@ class _Pool:
 
 def _run(job: Job, connection: Connection) -> None:
     """A run in its own process: progress, then the result or the fault, over the pipe."""
+    stop = _Flag()
+    take_signals()
     from tfcaf_forge.pipeline.trained import train
 
-    stop = _Flag()
     try:
         result = train(
             job.task, job.mixer, job.out, steps=job.steps, seed=job.seed, config=job.config,

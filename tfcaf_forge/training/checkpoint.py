@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 from pathlib import Path
@@ -16,14 +17,27 @@ CHECKPOINT = "checkpoint.pt"
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> Path:
-    """Write nested dictionaries of tensors, arrays, numbers and texts; an interrupted write leaves the old file."""
+    """Write nested dictionaries of tensors, arrays, numbers and texts; an interrupted write leaves the old file.
+
+    Raises:
+        StoreError: it cannot be written; the old file is still there.
+    """
     path = folder / CHECKPOINT
     temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as stream:
-        torch.save(_to_tensors(state), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as stream:
+            torch.save(_to_tensors(state), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as fault:  # torch's writer raises the latter when its stream fails
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        reason = next((f.strerror for f in (fault, fault.__context__) if isinstance(f, OSError)), None) or str(fault)
+        raise StoreError(
+            f"cannot write {path}: {reason.splitlines()[0]}; the checkpoint before it is kept: "
+            "free some space and repeat the command, it resumes"
+        ) from None
     return path
 
 

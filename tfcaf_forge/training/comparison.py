@@ -37,10 +37,11 @@ class MixerRow(Plain, frozen=True, kw_only=True):
     Attributes:
         mixer: its name.
         seeds: of its runs; intervals over fewer than five say little.
-        final: IQM of the last evaluation over seeds and tasks.
+        final: IQM over seeds and tasks of each run's evaluation nearest to where the comparison ends: rollouts end with their
+            episodes, so runs of one length are evaluated at steps a little apart.
         auc: IQM of the mean return over training: how soon it learned.
         over_first: probability of improvement over the first mixer; None for the first itself.
-        contribution_error: mean of the last evaluations', where known.
+        contribution_error: mean of the last known ones up to there.
         steps_per_second: median.
         by_steps, by_seconds: sample-efficiency curves, where all runs are on one task.
     """
@@ -143,7 +144,7 @@ def _table(mixer: str, runs: Sequence[TrainingResult], tasks: Sequence[str], ste
     final, mean = [], []
     for task in tasks:
         mine = sorted((run for run in runs if run.task == task), key=lambda run: run.seed)
-        curves = [_values(run, _grid(run, steps, "steps"), "steps") for run in mine]
+        curves = [_values(run, np.linspace(0.0, steps, POINTS), "steps", steps) for run in mine]
         final.append([curve[-1] for curve in curves])
         mean.append([curve.mean() for curve in curves])
     return np.array(final).T, np.array(mean).T
@@ -159,7 +160,7 @@ def _row(
     *,
     alone: bool,
 ) -> MixerRow:
-    errors = [e for run in runs if (e := _last_error(run.evaluations)) is not None]
+    errors = [e for run in runs if (e := _last_error(_up_to(run, steps))) is not None]
     return MixerRow(
         mixer=mixer,
         seeds=tuple(sorted({run.seed for run in runs})),
@@ -180,9 +181,9 @@ def _last_error(evaluations: Sequence[Evaluation]) -> float | None:
 
 def _curve(runs: Sequence[TrainingResult], steps: int, over: str, draws: int) -> Curve:
     """One curve; over seconds it ends where the quickest run ended, since nobody knows what that one would have done."""
-    ends = [_grid(run, steps, over)[-1] for run in runs]
+    ends = [steps if over == "steps" else _up_to(run, steps)[-1].seconds for run in runs]
     grid = np.linspace(0.0, min(ends), POINTS)
-    values = np.stack([_values(run, grid, over) for run in runs])  # [seeds, points]
+    values = np.stack([_values(run, grid, over, steps) for run in runs])  # [seeds, points]
     points = [bootstrap(values[:, k : k + 1], draws=draws) for k in range(POINTS)]
     return Curve(
         x=tuple(grid.tolist()),
@@ -192,13 +193,15 @@ def _curve(runs: Sequence[TrainingResult], steps: int, over: str, draws: int) ->
     )
 
 
-def _grid(run: TrainingResult, steps: int, over: str) -> Scores:
-    """Where a run's curve is read: to the steps that all runs reached."""
-    reached = [e for e in run.evaluations if e.steps <= steps]
-    return np.linspace(0.0, steps if over == "steps" else reached[-1].seconds, POINTS)
+def _up_to(run: TrainingResult, steps: int) -> Sequence[Evaluation]:
+    """A run's evaluations up to the one that is nearest to these steps."""
+    distances = [abs(e.steps - steps) for e in run.evaluations]
+    return run.evaluations[: distances.index(min(distances)) + 1]
 
 
-def _values(run: TrainingResult, grid: Scores, over: str) -> Scores:
-    places = np.array([float(getattr(e, over)) for e in run.evaluations])
+def _values(run: TrainingResult, grid: Scores, over: str, steps: int) -> Scores:
+    """A run's returns at points of its curve, which ends with the evaluation nearest to `steps`."""
+    evaluations = _up_to(run, steps)
+    places = np.array([min(e.steps, steps) if over == "steps" else e.seconds for e in evaluations], np.float64)
     places[0] = 0.0  # the evaluation before the first step
-    return at(places, np.array([e.mean for e in run.evaluations]), grid)
+    return at(places, np.array([e.mean for e in evaluations]), grid)

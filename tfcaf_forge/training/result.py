@@ -76,7 +76,7 @@ class TrainProgress:
     Attributes:
         steps, total: environment steps done and asked for.
         episodes, updates: so far.
-        train_return: mean return of the episodes just collected, with exploration.
+        train_return: mean return of the episodes just collected, with exploration; None where a session begins.
         evaluation: the newest greedy evaluation, if any.
         epsilon: share of random actions.
         loss: of the newest update, if any.
@@ -88,7 +88,7 @@ class TrainProgress:
     total: int
     episodes: int
     updates: int
-    train_return: float
+    train_return: float | None
     evaluation: Evaluation | None
     epsilon: float
     loss: float | None

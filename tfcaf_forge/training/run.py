@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -29,6 +29,9 @@ from tfcaf_forge.training.measures import contribution_error, credit_of
 from tfcaf_forge.training.mixers import Mixer
 from tfcaf_forge.training.result import Evaluation, TrainingResult, TrainProgress, write_result
 from tfcaf_forge.training.rollout import rollout
+
+if TYPE_CHECKING:
+    from tfcaf_forge.training.events import EventFile
 
 # Streams of randomness, by their place under the run's seed.
 _NETWORK, _BUFFER, _ROLLOUT, _EVALUATION = range(4)
@@ -67,7 +70,7 @@ class TrainingRun:
         self.steps_before = 0
         self.started = time.perf_counter()
         self.evaluations: list[Evaluation] = []
-        self._writer: Any = None
+        self._events: EventFile | None = None
 
     @property
     def seconds(self) -> float:
@@ -145,6 +148,8 @@ class TrainingRun:
             )
         )
         self._scalar("evaluation/return", self.evaluations[-1].mean)
+        if self._events is not None:
+            self._events.flush()
         self.evaluation_seconds += self.seconds - begun
 
     def _contribution_error(self, episodes: EpisodeBatch) -> float | None:
@@ -159,15 +164,15 @@ class TrainingRun:
         """Whether these episodes crossed a multiple of the interval."""
         return self.steps // interval > (self.steps - episodes.n_transitions) // interval
 
-    def report(self, total: int, episodes: EpisodeBatch, stats: UpdateStats | None) -> TrainProgress:
-        """Where the run stands."""
+    def report(self, total: int, episodes: EpisodeBatch | None, stats: UpdateStats | None) -> TrainProgress:
+        """Where the run stands; without episodes where a session begins."""
         speed = (self.steps - self.steps_before) / max(time.perf_counter() - self.started, 1e-9)
         return TrainProgress(
             steps=self.steps,
             total=total,
             episodes=self.episodes,
             updates=self.learner.updates,
-            train_return=float(episodes.returns.mean()),
+            train_return=None if episodes is None else float(episodes.returns.mean()),
             evaluation=self.evaluations[-1] if self.evaluations else None,
             epsilon=epsilon_at(self.config, self.steps),
             loss=None if stats is None else stats.loss,
@@ -220,6 +225,8 @@ class TrainingRun:
             "evaluations": to_builtins(self.evaluations),
         }
         save_checkpoint(self.folder, state)
+        if self._events is not None:
+            self._events.flush()
 
     def restore(self, *, resume: bool) -> None:
         """Take over the folder's checkpoint, if there is one and it is of this run."""
@@ -242,15 +249,14 @@ class TrainingRun:
     @contextmanager
     def events(self) -> Generator[None]:
         """TensorBoard's event file, open while the run is."""
-        from tensorboardX import SummaryWriter
+        from tfcaf_forge.training.events import EventFile
 
-        # What a killed session wrote after its last checkpoint is played again: purge it.
-        self._writer = SummaryWriter(str(self.folder), purge_step=self.steps if self.steps else None)
+        self._events = EventFile(self.folder, self.steps)
         try:
             yield
         finally:
-            self._writer.close()
-            self._writer = None
+            self._events.close()
+            self._events = None
 
     def log(self, episodes: EpisodeBatch, stats: UpdateStats | None) -> None:
         """What TensorBoard shows of a rollout and its updates."""
@@ -262,8 +268,8 @@ class TrainingRun:
                 self._scalar(f"learner/{name}", getattr(stats, name))
 
     def _scalar(self, name: str, value: float) -> None:
-        if self._writer is not None:
-            self._writer.add_scalar(name, value, self.steps)
+        if self._events is not None:
+            self._events.scalar(name, value, self.steps)
 
 
 def derive_seed(seed: int, *place: int) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from tfcaf_forge.errors import InputError
+from tfcaf_forge.errors import EnvironmentFailed, InputError
+from tfcaf_forge.folders import FolderLock
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.resources import keep_freed_memory
 from tfcaf_forge.training.config import TrainConfig, check_config
@@ -46,7 +47,7 @@ def train(
         steps: environment steps; the run ends with the rollout that reaches them.
         folder: gets `checkpoint.pt`, `result.json` and TensorBoard's event files.
         resume: continue the run in `folder`, if there is one.
-        progress: called after every rollout.
+        progress: called after every rollout, and where a run is continued.
         should_stop: asked before every rollout; if it says so, the run is saved and returns with status `stopped`.
 
     Returns:
@@ -55,35 +56,53 @@ def train(
     Raises:
         InputError: no steps, or a negative seed.
         ConfigError, TaskError, MissingExtra: settings or environment cannot be used.
-        StoreError: the folder holds a run and `resume` is False, or it was made with other settings.
+        StoreError: the folder holds a run and `resume` is False, it was made with other settings, another process trains in
+            it, or it cannot be written.
+        EnvironmentFailed: an environment of another package failed; the run is saved as it was before that rollout.
         TrainingDiverged: the loss is not finite any more; the last checkpoint is kept.
     """
     if steps < 1 or seed < 0:
         raise InputError(f"{steps} steps with seed {seed}; train at least 1 step, with a seed of 0 or more")
     run = TrainingRun(task, mixer, check_config(config), seed=seed, folder=folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    run.restore(resume=resume)
     keep_freed_memory()
-    with _torch_threads(config.threads), run.events():
-        if not run.evaluations:
-            run.evaluate()
-        while run.steps < steps:
-            if should_stop is not None and should_stop():
-                run.save()
-                return run.finish("stopped")
+    with FolderLock(folder), _torch_threads(config.threads):
+        run.restore(resume=resume)
+        if run.steps and progress is not None:
+            progress(run.report(steps, None, None))
+        with run.events():
+            return _loop(run, steps, progress, should_stop)
+
+
+def _loop(
+    run: TrainingRun,
+    steps: int,
+    progress: Callable[[TrainProgress], None] | None,
+    should_stop: Callable[[], bool] | None,
+) -> TrainingResult:
+    """Until there are so many steps, or somebody wants it to stop."""
+    if not run.evaluations:
+        run.evaluate()
+    while run.steps < steps:
+        if should_stop is not None and should_stop():
+            run.save()
+            return run.finish("stopped")
+        try:
             episodes = run.collect()
-            stats = run.learn(episodes.n_episodes)
-            run.log(episodes, stats)
-            if run.crossed(config.evaluation_interval, episodes):
-                run.evaluate()
-            if run.crossed(config.checkpoint_interval, episodes):
-                run.save()
-            if progress is not None:
-                progress(run.report(steps, episodes, stats))
-        if run.evaluations[-1].steps != run.steps:
+        except EnvironmentFailed as fault:
+            run.save()  # a rollout that failed has changed nothing
+            raise EnvironmentFailed(f"{fault}; the same command goes on from {run.steps:,} steps") from None
+        stats = run.learn(episodes.n_episodes)
+        run.log(episodes, stats)
+        if run.crossed(run.config.evaluation_interval, episodes):
             run.evaluate()
-        run.save()
-        return run.finish("finished")
+        if run.crossed(run.config.checkpoint_interval, episodes):
+            run.save()
+        if progress is not None:
+            progress(run.report(steps, episodes, stats))
+    if run.evaluations[-1].steps != run.steps:
+        run.evaluate()
+    run.save()
+    return run.finish("finished")
 
 
 @contextmanager

@@ -7,16 +7,18 @@ A worker that dies or fails is reported with the last line of its traceback; nob
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import traceback
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 from multiprocessing.connection import Connection, wait
+from multiprocessing.util import Finalize
 from typing import Any, NoReturn
 
 from tfcaf_forge.errors import EnvironmentFailed
 from tfcaf_forge.replay.episode import Ints
+from tfcaf_forge.resources import STOPPING, signals_held, take_signals
 from tfcaf_forge.training.envs.base import Step, copy_seeds
 from tfcaf_forge.training.envs.copies import Board, OneEnv, SizedBatch, reset_copies, step_copies
 
@@ -51,11 +53,13 @@ class WorkerBatch(SizedBatch):
         bounds = [n_envs * w // workers for w in range(workers + 1)]
         self._pipes: list[Connection] = []
         self._processes: list[Any] = []
-        self._stop = weakref.finalize(self, _stop, self._processes, self._pipes)
+        # multiprocessing's own kind of finalizer: at the end of a process it runs before the wait for children begins.
+        self._stop = Finalize(self, _stop, args=(self._processes, self._pipes), exitpriority=10)
         for first, last in pairwise(bounds):
             mine, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, make, memory, n_envs, first, last), daemon=True)
-            process.start()
+            with signals_held():
+                process.start()
             theirs.close()
             self._pipes.append(mine)
             self._processes.append(process)
@@ -76,7 +80,7 @@ class WorkerBatch(SizedBatch):
         self._stop()
 
     def _all(self, word: str) -> Step:
-        if not self._stop.alive:
+        if not self._stop.still_active():
             raise EnvironmentFailed("the workers of this batch have ended; build a new one")
         for pipe in self._pipes:
             with suppress(OSError):  # it has died; waiting for its answer says how
@@ -118,7 +122,13 @@ def _work(
     first: int,
     last: int,
 ) -> None:
-    """A worker's life: build copies first to last, then answer each word with nothing, or with what went wrong."""
+    """A worker's life: build copies first to last, then answer each word with nothing, or with what went wrong.
+
+    It leaves signals to its parent, which may still have to finish a rollout and save, and ends when the pipe does.
+    """
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    take_signals()
     try:
         envs = [make() for _ in range(first, last)]
         board = Board(envs[0].sizes, n_envs, memory)
@@ -127,7 +137,7 @@ def _work(
             word = pipe.recv()
             (reset_copies if word == "reset" else step_copies)(envs, board, first)
             pipe.send("")
-    except (EOFError, KeyboardInterrupt):  # the batch was dropped
+    except EOFError:  # the batch was dropped
         return
     except Exception as fault:
         pipe.send(traceback.format_exception_only(fault)[-1].strip())
