@@ -21,6 +21,9 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path):
         ("n_step = 3\ntd_lambda = 0.5", "set only one of them"),
         ("batch_episodes = 64\nbuffer_episodes = 32", "enlarge the buffer"),
         ("hidden = ", "not valid TOML"),
+        ("grad_clip = inf", "grad_clip = inf is not finite; write 1e9 to clip nothing"),
+        ("updates_per_episode = inf", "updates_per_episode = inf is not finite; write a number"),
+        ("learning_rate = 1e999", "learning_rate = inf is not finite"),
     ],
 )
 def test_faulty_files_are_refused_with_the_place(tmp_path, text, complaint):
@@ -40,6 +43,8 @@ def test_overrides_are_checked_like_a_file():
     assert override(TrainConfig(), {"hidden": 8}).hidden == 8
     with pytest.raises(ConfigError, match="did you mean `gamma`"):
         override(TrainConfig(), {"gama": 0.9})
+    with pytest.raises(ConfigError, match="grad_clip = inf is not finite"):
+        override(TrainConfig(), {"grad_clip": float("inf")})
 
 
 def test_epsilon_falls_linearly_and_stays():

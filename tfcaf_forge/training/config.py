@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,7 +26,7 @@ class TrainConfig(Plain, frozen=True, kw_only=True):
         obs_agent_id: append the agent's index (one-hot) to its observation, so that shared parameters can differ by agent.
         obs_last_action: append the agent's last action (one-hot).
         learning_rate, optimiser: of `adam` or `rmsprop` (smoothing 0.99, epsilon 1e-5, as PyMARL).
-        grad_clip: largest norm of the gradient.
+        grad_clip: largest norm of the gradient; 1e9 clips nothing.
         gamma: discount; the task's if absent.
         double_q: the online network chooses the next action, the target network values it.
         n_step: steps until the target bootstraps; 1 is the usual one-step target.
@@ -91,7 +92,7 @@ def load_config(path: Path, *, base: TrainConfig | None = None) -> TrainConfig:
     """Read a TOML file; what it leaves out is as in `base`, or has its default.
 
     Raises:
-        ConfigError: it cannot be read, has an unknown key (the nearest known one is named), or a value out of range.
+        ConfigError: it cannot be read, has an unknown key (the nearest known one is named), or a value out of range or not finite.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -120,6 +121,7 @@ def epsilon_at(config: TrainConfig, steps: int) -> float:
 
 def _checked(data: object, what: str) -> TrainConfig:
     config = convert(data, TrainConfig, what=what, error=ConfigError)
+    _refuse_infinite(config, what)
     if config.n_step > 1 and config.td_lambda > 0.0:
         raise ConfigError(f"{what}: n_step = {config.n_step} and td_lambda = {config.td_lambda}; set only one of them")
     if config.batch_episodes > config.buffer_episodes:
@@ -128,3 +130,11 @@ def _checked(data: object, what: str) -> TrainConfig:
             "enlarge the buffer"
         )
     return config
+
+
+def _refuse_infinite(config: TrainConfig, what: str) -> None:
+    """TOML knows `inf` and `nan`; JSON, in which results are kept, does not."""
+    for name, value in to_builtins(config).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            remedy = "write 1e9 to clip nothing" if name == "grad_clip" else "write a number"
+            raise ConfigError(f"{what}: {name} = {value} is not finite; {remedy}")
