@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tfcaf_forge.errors import ConfigError
 from tfcaf_forge.replay.episode import EpisodeBatch
 from tfcaf_forge.replay.packed import pack
 from tfcaf_forge.training import targets
@@ -149,6 +150,15 @@ def test_a_mixer_that_answers_nan_stops_the_learner_before_it_changes(climbing):
     with pytest.raises(TrainingDiverged, match=r"update 1: loss = nan.*vet the mixer"):
         learner.update(pack(collect(climbing, 8, 0)))
     assert torch.equal(before, learner.network.decode.weight)
+
+
+@pytest.mark.parametrize(
+    ("device", "reason"), [("gpu", "Expected one of cpu"), ("meta", "no data"), ("cuda:99", "cuda|CUDA")]
+)
+def test_a_device_that_torch_cannot_compute_on_is_refused_with_those_it_can(device, reason):
+    config = TrainConfig(hidden=8, device=device)
+    with pytest.raises(ConfigError, match=rf"device = '{device}' cannot be used here .*({reason}).*; use one of: cpu"):
+        Learner(config, VDN(), obs_size=1, n_agents=2, n_actions=3, gamma=0.99, seed=0)
 
 
 def test_running_reward_moments_are_those_of_all_real_steps(coop):

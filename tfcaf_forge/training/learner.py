@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tfcaf_forge.errors import ForgeError
+from tfcaf_forge.errors import ConfigError, ForgeError
 from tfcaf_forge.replay.episode import EpisodeBatch
 from tfcaf_forge.replay.packed import Packed
 from tfcaf_forge.training import targets
@@ -94,6 +94,9 @@ class Learner:
         obs_size, n_agents, n_actions: O, N, A.
         gamma: discount.
         seed: of the network's initial weights.
+
+    Raises:
+        ConfigError: torch cannot compute on the device of the settings.
     """
 
     def __init__(
@@ -110,7 +113,7 @@ class Learner:
         """Draw the network's weights from `seed`, leaving torch's global generator alone."""
         self.config = config
         self.gamma = gamma
-        self.device = torch.device(config.device)
+        self.device = usable_device(config.device)
         size = input_size(config, obs_size=obs_size, n_agents=n_agents, n_actions=n_actions)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -261,6 +264,29 @@ class Learner:
         self.updates = int(state["updates"])
         self.rewards.count, self.rewards.mean, self.rewards.spread = state["rewards"]
         self._kept = None if state["kept"] is None else KeptValues.restored(state["kept"], self.device)
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of this name, once it has held a number.
+
+    Raises:
+        ConfigError: torch does not know it, or cannot compute on it here; those that it can compute on are named.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).tolist()
+    except (RuntimeError, AssertionError, ImportError) as fault:
+        reason = str(fault).partition("\n")[0].partition(". ")[0].rstrip(".")
+        raise ConfigError(
+            f"device = {name!r} cannot be used here ({reason}); use one of: {', '.join(_devices())}"
+        ) from None
+    return device
+
+
+def _devices() -> list[str]:
+    """What torch can compute on here, the processor first."""
+    kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return ["cpu"] if kind is None else ["cpu", *(f"{kind.type}:{i}" for i in range(torch.accelerator.device_count()))]
 
 
 def _optimiser(config: TrainConfig, vector: nn.Parameter) -> torch.optim.Optimizer:
