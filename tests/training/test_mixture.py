@@ -3,7 +3,10 @@ import pytest
 
 from tfcaf_forge.errors import InputError, TaskError
 from tfcaf_forge.training.collect import collect
+from tfcaf_forge.training.config import TrainConfig
+from tfcaf_forge.training.mixers import VDN
 from tfcaf_forge.training.mixture import Wanted, make_behaviour, parse_behaviour
+from tfcaf_forge.training.trainer import train
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,16 @@ def test_a_trained_team_plays_better_than_chance_and_the_same_again(climbing):
     assert batch.returns.mean() > chance.returns.mean() + 2.0
     again = make_behaviour(climbing, parse_behaviour("vdn:1500@0.1"), 0)
     assert np.array_equal(collect(climbing, 60, 1, behaviours=[again]).actions, batch.actions)
+
+
+def test_a_run_that_has_not_finished_plays_from_its_checkpoint(climbing, tmp_path):
+    config = TrainConfig(hidden=8, recurrent=False, evaluation_episodes=1)
+    train(climbing, VDN(), config, seed=0, steps=64, folder=tmp_path)
+    wanted = Wanted("run", str(tmp_path), 0.1)
+    finished = collect(climbing, 20, 0, behaviours=[make_behaviour(climbing, wanted, 0)])
+    (tmp_path / "result.json").unlink()  # as in a run that is still going, or was killed
+    again = collect(climbing, 20, 0, behaviours=[make_behaviour(climbing, wanted, 0)])
+    assert np.array_equal(again.actions, finished.actions)
 
 
 def test_a_folder_without_a_run_is_refused(climbing, tmp_path):

@@ -17,23 +17,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 
 from tfcaf_forge.errors import InputError
-from tfcaf_forge.records.base import from_json
+from tfcaf_forge.records.base import convert
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.episode import Ints
 from tfcaf_forge.training.agents import AgentNetwork, EpsilonGreedy, input_size
-from tfcaf_forge.training.checkpoint import load_checkpoint
+from tfcaf_forge.training.checkpoint import CHECKPOINT, load_checkpoint
 from tfcaf_forge.training.config import TrainConfig
 from tfcaf_forge.training.envs.base import Step
 from tfcaf_forge.training.envs.behaviour import NOISE, Behaviour, ForagingBehaviour, RandomBehaviour
 from tfcaf_forge.training.envs.make import make_env
 from tfcaf_forge.training.envs.scripted import scripted
 from tfcaf_forge.training.mixers import VDN
-from tfcaf_forge.training.result import RESULT, TrainingResult
 from tfcaf_forge.training.trainer import train
 
 PARTLY = TrainConfig(recurrent=False, checkpoint_interval=10**9, epsilon_steps=20_000, td_lambda=0.6)
@@ -143,14 +141,14 @@ def _trained(name: str, task: TaskSpec, network: AgentNetwork, config: TrainConf
 
 
 def _of_run(task: TaskSpec, folder: Path) -> tuple[AgentNetwork, TrainConfig]:
-    """Network and settings of a training run."""
+    """Network and settings of a training run, from its checkpoint alone: the run may still be going, or have been killed."""
     state = load_checkpoint(folder) if folder.is_dir() else None
     if state is None:
         raise InputError(f"{folder} holds no training run; make one with: forge train --task {task.name} --mixer vdn")
     if state["identity"]["task"] != task.digest:
         raise InputError(f"{folder} was trained on another task than {task.name}; give a run of this one")
-    result = from_json((folder / RESULT).read_bytes(), TrainingResult, what=str(folder / RESULT))
-    config = msgspec.structs.replace(result.config, device="cpu")
+    settings = {**state["identity"]["config"], "device": "cpu"}
+    config = convert(settings, TrainConfig, what=f"{folder / CHECKPOINT}: settings")
     env = make_env(task, 1)
     size = input_size(config, obs_size=env.obs_size, n_agents=env.n_agents, n_actions=env.n_actions)
     with torch.random.fork_rng(devices=[]):
