@@ -168,6 +168,115 @@ def test_any_gymnasium_environment_with_agents_can_be_played():
         GymnasiumEnv("no_such_package:X-v0", {})
 
 
+class Scripted:
+    """Two agents whose ends are given, as (terminated, truncated) of each step; as a Gymnasium or as a PettingZoo environment."""
+
+    possible_agents = (0, 1)
+
+    def __init__(self, *ends, **attributes):
+        self.ends = ends
+        self.action_space = _PerAgent(type("Discrete", (), {"n": 2})())
+        self.observation_space = _PerAgent(type("Box", (), {"shape": (1,)})())
+        self.__dict__.update(attributes)
+
+    def reset(self, seed):
+        self.t, self.agents = 0, [0, 1]
+        return {0: [0.0], 1: [0.0]}, {}
+
+    def step(self, actions):
+        flags = [dict(enumerate(flag)) for flag in self.ends[self.t]]
+        self.t += 1
+        self.agents = [agent for agent in self.agents if not (flags[0][agent] or flags[1][agent])]
+        return {0: [0.0], 1: [0.0]}, {0: 0.0, 1: 0.0}, *flags, {}
+
+
+class AsGymnasium(Scripted):
+    def reset(self, seed):
+        return [[0.0], [0.0]], super().reset(seed)[1]
+
+    def step(self, actions):
+        _, _, *flags, infos = super().step(actions)
+        return [[0.0], [0.0]], [0.0, 0.0], *[list(flag.values()) for flag in flags], infos
+
+
+class _PerAgent(list):
+    def __init__(self, space):
+        super().__init__([space, space])
+
+    def __call__(self, agent):
+        return self[agent]
+
+
+def play(monkeypatch, adapter, scripted, **options):
+    """(terminated, truncated) of each step until one of them is said."""
+    from tfcaf_forge.training.envs import foreign
+
+    monkeypatch.setattr(foreign, "make_gymnasium", lambda *_: scripted)
+    monkeypatch.setattr(foreign, "make_pettingzoo", lambda *_: scripted)
+    env = adapter("scripted", options)
+    env.reset(0)
+    said = []
+    while not said or said[-1] == (False, False):
+        shown = env.step([0, 0])
+        said.append((shown.terminated, shown.truncated))
+    return said
+
+
+NO, YES, ONE, OTHER = (False, False), (True, True), (True, False), (False, True)
+GOES_ON, TERMINATED, TRUNCATED = (False, False), (True, False), (False, True)
+
+
+@pytest.mark.parametrize(("adapter", "kind"), [(GymnasiumEnv, AsGymnasium), (PettingZooEnv, Scripted)])
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ((YES, NO), TERMINATED),
+        ((YES, YES), TERMINATED),
+        ((NO, YES), TRUNCATED),
+        ((ONE, OTHER), TRUNCATED),
+        ((YES, OTHER), TERMINATED),
+        ((NO, NO), TRUNCATED),
+    ],
+)
+def test_an_episode_that_ends_by_itself_at_the_last_step_is_not_cut(monkeypatch, adapter, kind, end, said):
+    assert play(monkeypatch, adapter, kind((NO, NO), end), episode_limit=2) == [GOES_ON, said]
+
+
+@pytest.mark.parametrize(("adapter", "kind"), [(GymnasiumEnv, AsGymnasium), (PettingZooEnv, Scripted)])
+def test_an_episode_is_over_once_every_agent_is_and_a_truncation_unless_all_terminated(monkeypatch, adapter, kind):
+    assert play(monkeypatch, adapter, kind((NO, NO), (ONE, OTHER)), episode_limit=9) == [GOES_ON, TRUNCATED]
+    assert play(monkeypatch, adapter, kind((NO, NO), (YES, NO)), episode_limit=9) == [GOES_ON, TERMINATED]
+    assert play(monkeypatch, adapter, kind((NO, NO), (YES, YES)), episode_limit=9) == [GOES_ON, TERMINATED]
+
+
+def test_an_end_at_a_limit_of_the_environments_own_is_a_cut_unless_it_tells_them_apart(monkeypatch):
+    def last(end, **options):
+        return play(monkeypatch, GymnasiumEnv, AsGymnasium((NO, NO), end, max_steps=2), **options)[-1]
+
+    assert last((YES, NO)) == TRUNCATED, "one end only is reported: it may be the limit"
+    assert last((YES, NO), ends_are_limits=False) == TERMINATED
+    assert last((YES, YES)) == TERMINATED
+    early = AsGymnasium((YES, NO), max_steps=2)
+    assert play(monkeypatch, GymnasiumEnv, early) == [TERMINATED]
+    assert play(monkeypatch, GymnasiumEnv, early, ends_are_limits=True) == [TRUNCATED]
+
+
+@pytest.mark.parametrize(
+    ("env_id", "options"),
+    [
+        ("lbforaging:Foraging-8x8-2p-2f-coop-v3", {"max_episode_steps": 6}),
+        ("rware:rware-tiny-2ag-v2", {"max_steps": 6}),
+        ("lbforaging:Foraging-8x8-2p-2f-coop-v3", {"episode_limit": 6}),
+        ("rware:rware-tiny-2ag-v2", {"episode_limit": 6}),
+    ],
+)
+def test_environments_that_report_their_limit_as_an_end_are_cut_there(env_id, options):
+    episodes = rollout(CopiesBatch(partial(GymnasiumEnv, env_id, options), 8), RandomBehaviour(), seed=0).check()
+    assert episodes.horizon == 6
+    assert episodes.truncated[:, -1].all()
+    assert not episodes.terminated.any()
+
+
 def test_any_pettingzoo_environment_can_be_played():
     env = CopiesBatch(partial(PettingZooEnv, "mpe2.simple_speaker_listener_v4", {"max_cycles": 8}), 2)
     episodes = rollout(env, RandomBehaviour(), seed=0).check()

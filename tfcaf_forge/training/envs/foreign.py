@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfcaf_forge.errors import MissingExtra, TaskError
 from tfcaf_forge.records.base import Scalar
@@ -24,8 +25,9 @@ class GymnasiumEnv:
     Args:
         env_id: registered id; `module:id` imports the module first.
         options: arguments of its class, `episode_limit` (steps; read off the environment if it says), and
-            `ends_are_limits` (whether what it reports as terminated is its time limit; true for environments that report
-            one end only).
+            `ends_are_limits` (whether what it reports as terminated is its time limit). If that is absent, an end without a
+            truncation is the time limit in the step at which the environment says that its own limit is, as of lbforaging and
+            rware, which report one end only, and a real end in every other.
 
     Raises:
         TaskError: unknown id or option, or no such environment.
@@ -36,7 +38,7 @@ class GymnasiumEnv:
         """Build it without Gymnasium's wrappers."""
         rest = dict(options)
         limit = int(rest.pop("episode_limit", 0))
-        self._ends_are_limits = bool(rest.pop("ends_are_limits", False))
+        self._ends_are_limits = rest.pop("ends_are_limits", None)
         self.env = make_gymnasium(env_id, rest)
         try:
             counts = {int(space.n) for space in self.env.action_space}
@@ -46,7 +48,8 @@ class GymnasiumEnv:
                 f"{env_id} has not a tuple of discrete actions and one of observations, one for each agent; "
                 "choose a multi-agent environment"
             ) from None
-        limit = limit or int(getattr(self.env, "max_steps", 0) or getattr(self.env, "_max_episode_steps", 0) or 0)
+        self._own_limit = int(getattr(self.env, "max_steps", 0) or getattr(self.env, "_max_episode_steps", 0) or 0)
+        limit = limit or self._own_limit
         if not limit or len(counts) != 1:
             raise TaskError(f"{env_id}: agents must have one number of actions, and the option episode_limit is needed")
         self._obs_size = max(obs_sizes)
@@ -74,15 +77,16 @@ class GymnasiumEnv:
         self._steps, self._last = self._steps + 1, actions
         shown, rewards, terminated, truncated, _ = self.env.step(actions)
         obs = stacked(shown, self._obs_size)
-        ended = bool(np.all(terminated))
-        cut = bool(np.all(truncated)) or self._steps >= self._limit or (ended and self._ends_are_limits)
-        return Shown(
-            obs=obs,
-            state=self.state(obs),
-            agent_reward=rewards,
-            terminated=ended and not cut,
-            truncated=cut,
-        )
+        if self._means_limit(truncated):
+            terminated, truncated = False, np.logical_or(terminated, truncated)
+        ended, cut = ending(terminated, truncated, at_limit=self._steps >= self._limit)
+        return Shown(obs=obs, state=self.state(obs), agent_reward=rewards, terminated=ended, truncated=cut)
+
+    def _means_limit(self, truncated: ArrayLike) -> bool:
+        """Whether an end that is reported in this step is the time limit."""
+        if self._ends_are_limits is not None:
+            return bool(self._ends_are_limits)
+        return self._steps == self._own_limit and not np.any(truncated)
 
     def state(self, obs: Floats) -> Floats:
         """float32 [S]."""
@@ -139,9 +143,11 @@ class PettingZooEnv:
         self._steps, self._last = self._steps + 1, actions
         chosen = {agent: a for agent, a in zip(self.agents, actions, strict=True) if agent in self.env.agents}
         shown, rewards, ends, cuts, infos = self.env.step(chosen)
-        over = not self.env.agents or all(ends.get(agent) or cuts.get(agent) for agent in chosen)
-        cut = (over and any(cuts.values())) or (self._steps >= self._limit and not (over and all(ends.values())))
-        return self._shown(shown, infos, rewards, terminated=over and not cut, truncated=cut)
+        truncated = [bool(cuts.get(agent)) for agent in chosen]
+        left = [agent not in self.env.agents and not cuts.get(agent) for agent in chosen]
+        terminated = np.logical_or([bool(ends.get(agent)) for agent in chosen], left)
+        ended, cut = ending(terminated, truncated, at_limit=self._steps >= self._limit)
+        return self._shown(shown, infos, rewards, terminated=ended, truncated=cut)
 
     def _shown(
         self, shown: Mapping[str, Any], infos: Mapping[str, Any], rewards: Mapping[str, float], **ends: bool
@@ -173,6 +179,19 @@ class PettingZooEnv:
             return np.asarray(self.env.state(), np.float32).ravel()
         except (AttributeError, NotImplementedError):
             return obs.ravel()
+
+
+def ending(terminated: ArrayLike, truncated: ArrayLike, *, at_limit: bool) -> tuple[bool, bool]:
+    """Whether an episode has terminated or was truncated, as `Shown` has it.
+
+    Nothing follows a step in which all agents terminate, be it the last one that is allowed. Any other end is a truncation.
+
+    Args:
+        terminated, truncated: bool [N], of the agents that acted; or one bool for all.
+        at_limit: whether this step is the last one that is allowed.
+    """
+    ended, over = bool(np.all(terminated)), bool(np.all(np.logical_or(terminated, truncated)))
+    return ended, (over or at_limit) and not ended
 
 
 def make_gymnasium(env_id: str, options: Mapping[str, Scalar]) -> Any:  # noqa: ANN401 - a foreign object
