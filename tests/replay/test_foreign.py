@@ -40,6 +40,31 @@ def test_our_own_arrays_come_back_as_they_were(file, long_climbing, make_episode
     assert found.assumed == ()
 
 
+def test_without_a_mapping_our_own_names_are_read_where_the_file_has_them(file, long_climbing, make_episodes):
+    batch = make_episodes([3, 1, 2])
+    shares = np.stack([batch.reward, -batch.reward], axis=2)
+    found = read_npz(file(agent_reward=shares), None, long_climbing)
+    assert found.episodes.lengths.tolist() == [3, 1, 2]  # padding is no step
+    assert found.episodes.has_agent_reward
+    for name, array in (batch.arrays() | {"agent_reward": shares}).items():  # ends and masks among them
+        assert np.array_equal(found.episodes.arrays()[name], array), name
+    assert found.assumed == ()
+    bare = read_npz(file(leave_out=("available", "agent_reward", "truncated")), None, long_climbing)
+    assert bare.episodes.lengths.tolist() == [3, 1, 2]
+    assert not bare.episodes.has_agent_reward
+    assert "no mask of available actions" in bare.assumed[0]
+
+
+def test_agent_rewards_that_are_zero_throughout_are_none(file, long_climbing):
+    assert not read_npz(file(), None, long_climbing).episodes.has_agent_reward
+
+
+def test_a_mapping_leaves_out_what_it_does_not_name(file, long_climbing):
+    found = read_npz(file(), Mapping(), long_climbing)
+    assert found.episodes.lengths.tolist() == [3, 3, 3]
+    assert not found.episodes.has_agent_reward
+
+
 def test_an_epymarl_batch_is_read_under_its_own_names(tmp_path, long_climbing, make_episodes):
     batch = make_episodes([3, 1, 2])
     terminated = batch.terminated | batch.truncated  # EPyMARL marks its time limit so, too

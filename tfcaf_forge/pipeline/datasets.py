@@ -129,7 +129,7 @@ def bring_in(
         out: the new dataset's folder.
         task: what it belongs to.
         format: `epymarl`, `minari` or `npz`.
-        mapping: names of the arrays, for `npz`; our own names if None. For `epymarl` it replaces EPyMARL's names.
+        mapping: names of the arrays, for `npz`; our own names, where the file has them, if None. For `epymarl` it replaces EPyMARL's names.
 
     Returns:
         The dataset, and what had to be assumed.
@@ -149,7 +149,7 @@ def _read(file: Path, task: TaskSpec, format: str, mapping: Mapping | None) -> I
         if mapping is not None:
             raise InputError("a Minari file names its arrays itself; leave --map out")
         return read_minari(file, task)
-    return read_npz(file, mapping or (EPYMARL if format == "epymarl" else Mapping()), task)
+    return read_npz(file, mapping or (EPYMARL if format == "epymarl" else None), task)
 
 
 def _spread(values: np.ndarray[tuple[int, ...], np.dtype[np.int64 | np.float64]]) -> tuple[float, float, float]:

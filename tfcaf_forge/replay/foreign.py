@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tfcaf_forge.errors import DatasetError, MissingExtra
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.episode import EpisodeBatch
-from tfcaf_forge.replay.mapping import Mapping
+from tfcaf_forge.replay.mapping import Mapping, own_names
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -29,13 +29,20 @@ class Imported:
     assumed: tuple[str, ...]
 
 
-def read_npz(path: Path, mapping: Mapping, task: TaskSpec) -> Imported:
-    """Episodes from a `.npz` file (never unpickled) by a mapping.
+def read_npz(path: Path, mapping: Mapping | None, task: TaskSpec) -> Imported:
+    """Episodes from a `.npz` file (never unpickled) by a mapping; without one, by our own names where the file has them.
+
+    Our own `agent_reward` that is 0 throughout says that nobody gave it.
 
     Raises:
         DatasetError: naming the array, the episode, and what to do.
     """
-    return assemble(_opened(path), mapping, task, str(path))
+    arrays = _opened(path)
+    if mapping is None:
+        if "agent_reward" in arrays and not np.any(arrays["agent_reward"]):
+            del arrays["agent_reward"]
+        mapping = own_names(arrays)
+    return assemble(arrays, mapping, task, str(path))
 
 
 def read_minari(path: Path, task: TaskSpec) -> Imported:

@@ -11,12 +11,14 @@
     unmarked = "truncated"           # an episode whose last step says nothing: cut, or "terminated"
 
 Arrays that may be left out: `available` (then every action was allowed), `terminated`, `truncated`, `agent_reward`, and
-of `valid` and `length` at least one where episodes are padded.
+of `valid` and `length` at least one where episodes are padded. A mapping says all of them: what it does not name is not
+read. Without a mapping every array of ours that the file has under our name is read (`own_names`).
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +63,12 @@ class Mapping(Record, frozen=True, kw_only=True):
     layout: Literal["episodes", "steps"] = "episodes"
     arrays: Names = Names()
     ends: Ends = Ends()
+
+
+def own_names(present: Collection[str]) -> Mapping:
+    """The mapping of a file that came without one: our own names, those that may be left out where the file has them."""
+    optional = ("available", "agent_reward", "terminated", "truncated", "valid", "length")
+    return Mapping(arrays=Names(**{name: name for name in optional if name in present}))
 
 
 EPYMARL = Mapping(
