@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -142,7 +143,7 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Draft a TaskSpec: names, shapes and observed ranges; `# FILL` marks what only you know."""
-    from tfcaf_forge.training.task_init import FILL, draft_task
+    from tfcaf_forge.training.task_init import FILL, RECORDED, draft_task
 
     if out.exists():
         raise InputError(f"{out} exists; choose another name, or remove it first")
@@ -165,9 +166,19 @@ def init(
         {
             "task": f"{out}   {spec.n_agents} agents, {len(spec.actions)} actions, {spec.state_size} state fields",
             "fill": f"{text.count(FILL) - 1} places marked {FILL}",
-            "next": f"{program()} task check {out}",
+            **_next(source, out, recorded=spec.environment.kind == RECORDED),
         },
     )
+
+
+def _next(source: str, out: Path, *, recorded: bool) -> dict[str, str]:
+    """What holds the draft to account: its environment, or the episodes that it was drafted from."""
+    if not recorded:
+        return {"next": f"{program()} task check {quote(str(out))}"}
+    return {
+        "next": f"{program()} dataset import {quote(source)} --task {quote(str(out))} --out DATA",
+        "then": f"{program()} dataset check DATA --task {quote(str(out))}",
+    }
 
 
 def _options(given: list[str]) -> dict[str, Any]:

@@ -120,9 +120,12 @@ def _reached(batch: EpisodeBatch) -> Floats:
 def _text(environment: Environment, seen: _Seen) -> str:
     ident = re.sub(r"[^a-z0-9]+", "-", environment.id.lower()).strip("-") or "task"
     q = float(_nice(2.0 * max(float(np.abs(seen.returns).max(initial=0.0)), 1.0), up=True))
+    recorded = environment.kind == RECORDED
+    how = "" if recorded else " by random behaviour"
+    account = "forge dataset check DATA --task FILE" if recorded else "forge task check"
     head = [
-        f"# Drafted by `forge task init` from {environment.kind}:{environment.id} by random behaviour. What it could not know is",
-        f"# marked {FILL}: correct it, then hold the file to account with `forge task check`.",
+        f"# Drafted by `forge task init` from {environment.kind}:{environment.id}{how}. What it could not know is",
+        f"# marked {FILL}: correct it, then hold the file to account with `{account}`.",
         "schema = 1",
         f"name = {json.dumps(ident)}",
         f'title = "{ident}: {seen.n_agents} agents"  {FILL} a line for people',
