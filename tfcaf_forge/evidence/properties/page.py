@@ -47,6 +47,10 @@ _WHEN = {
     "element-symmetry": "tasks that declare interchangeable elements of a block",
     "irrelevant-fields": "tasks that declare irrelevant fields",
 }
+_NOTES = {
+    "starved": "the column `starved` of tables and rankings is another number: the share of replayed steps in which some agent has less "
+    "than 1 % of the credit"
+}
 _KIND = {
     "monotone": 'required; advisory, and measured as a share of states, where the task says `monotonicity = "relaxed"`'
 }
@@ -77,6 +81,8 @@ def _section(prop: Property) -> Iterator[str]:
     yield f"- **Kind:** {_KIND.get(prop.id, 'required' if prop.required else 'advisory')}"
     if prop.id in _WHEN:
         yield f"- **Applies to:** {_WHEN[prop.id]}"
+    if prop.id in _NOTES:
+        yield f"- **Not to be confused:** {_NOTES[prop.id]}"
     yield ""
 
 
