@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from tfcaf_forge.cli.app import app, verb
+from tfcaf_forge.cli.app import VERBS, app, verb
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -45,3 +45,19 @@ def test_a_command_of_a_page_is_one_that_the_command_line_takes(page, line):
         assert rest[0] in found.commands, line
         found, rest = found.commands[rest[0]], rest[1:]
     found.make_context(name, rest)
+
+
+def leaves(name, command):
+    """Every command below a verb, or the verb itself."""
+    inside = getattr(command, "commands", {})
+    return (
+        [(name, command)]
+        if not inside
+        else [leaf for word in inside for leaf in leaves(f"{name} {word}", inside[word])]
+    )
+
+
+def test_the_help_of_every_command_has_an_example():
+    found = [leaf for word in VERBS for leaf in leaves(f"forge {word}", verb(word))]
+    assert len(found) > 20
+    assert [name for name, command in found if name not in (command.epilog or "")] == []

@@ -41,7 +41,7 @@ def export(
     """Write an accepted candidate of a run as a kernel, one .safetensors file without code; or in another format.
 
     Another format is made from the verified graph and held against the kernel on random and corner inputs of the task;
-    if they differ, nothing is written.
+    if they differ by more than 1e-5, relative to the larger of 1 and Q_tot, nothing is left behind.
     """
     made = _kernel(run, out, candidate) if format == "safetensors" else _other(run, out, candidate, format, task, rows)
     if as_json:

@@ -21,7 +21,13 @@ from tfcaf_forge.cli.output import (
 if TYPE_CHECKING:
     from tfcaf_forge.sandbox.doctor import Diagnosis, Layer
 
-_EPILOG = "Exit code 0: every layer of the backend holds. 1: one does not. 2: the sandbox does not start."
+_EPILOG = """Examples:
+
+forge sandbox doctor
+
+forge sandbox doctor --sandbox docker --limits strict --json
+
+Exit code 0: every layer of the backend holds. 1: one does not. 2: the sandbox does not start."""
 WIDTHS = {"layer": 18, "holds": 8, "tried": 5, "stops": 4}
 
 

@@ -55,7 +55,7 @@ def export_as(
     rows: int = ROWS,
     seed: int = 0,
 ) -> ExportedAs:
-    """Write a kernel in another format and compare it with the kernel; nothing is left if they differ.
+    """Write a kernel in another format and compare it with the kernel; nothing is left if they differ beyond its tolerance.
 
     Args:
         source: a run's folder, or a kernel's file.
