@@ -47,8 +47,9 @@ def with_workers(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "termination"])
 def test_a_signal_to_all_processes_of_a_run_with_workers_saves_it(with_workers, tmp_path, number):
     """A terminal's Ctrl-C and a scheduler's end go to the workers as well; they died of it, and the run with them."""
-    (tmp_path / "settings.toml").write_text(SETTINGS)
-    words = ["train", "--task", with_workers, "--mixer", "vdn", "--steps", 10**7, "--config", tmp_path / "settings.toml"]
+    settings = tmp_path / "settings.toml"
+    settings.write_text(SETTINGS)
+    words = ["train", "--task", with_workers, "--mixer", "vdn", "--steps", 10**7, "--config", settings]
     process = subprocess.Popen(
         [sys.executable, "-m", "tfcaf_forge", *map(str, words), "--out", str(tmp_path / "run")],
         stdout=subprocess.PIPE,
