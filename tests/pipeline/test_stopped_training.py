@@ -67,6 +67,7 @@ def test_a_signal_to_all_processes_of_a_run_with_workers_saves_it(with_workers, 
             process.kill()
     assert process.returncode == 1, err
     assert "repeat the same command to go on" in out
+    assert "saving at the end of this rollout; Ctrl-C again stops at once" in err
     assert load_checkpoint(tmp_path / "run")["counters"][0] > 0
 
 
@@ -85,6 +86,7 @@ def test_a_stop_before_a_process_has_found_its_feet_is_a_stop(tmp_path):
     assert (result.status, result.steps) == ("stopped", 0)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_continued_tells_first_where_it_stands(tmp_path):
     (job,) = plan_runs("matrix-climbing", ["vdn"], [0], tmp_path, steps=40, config=CONFIG)
     first = train_many([job], jobs=1)[0].steps

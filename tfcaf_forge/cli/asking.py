@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tfcaf_forge.cli.output import announce
 from tfcaf_forge.errors import InputError
 
 if TYPE_CHECKING:
@@ -127,12 +128,6 @@ def check_options(model: str | None, transcript: Path | None, given: Mapping[str
                 raise InputError(f"{name} is about a model; name one with --model, or leave it out")
 
 
-def _announce() -> None:
-    """Say what the first Ctrl-C does. Past `sys.stderr`, which refuses to be entered twice: it may be just writing."""
-    with suppress(OSError):  # nobody may be there to read it
-        os.write(2, b"\nfinishing what is in flight, then saving; Ctrl-C again stops at once\n")
-
-
 @contextmanager
 def ctrl_c(brake: Brake) -> Generator[None]:
     """Ctrl-C once ends the run in order; twice stops it where it is."""
@@ -141,7 +136,7 @@ def ctrl_c(brake: Brake) -> Generator[None]:
         if brake.pulled:
             raise KeyboardInterrupt  # `main` says how to go on
         brake.pull()  # before a word is said: the second press may come while it is
-        _announce()
+        announce("finishing what is in flight, then saving; Ctrl-C again stops at once")
 
     before = signal.signal(signal.SIGINT, pressed)
     try:

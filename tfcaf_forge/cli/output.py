@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +59,12 @@ def stdout() -> Console:
 def stderr() -> Console:
     """Progress and errors."""
     return _console(sys.stderr, stderr=True)
+
+
+def announce(text: str) -> None:
+    """Say something from a signal handler: past `sys.stderr`, which refuses to be entered twice and may be just writing."""
+    with suppress(OSError):  # nobody may be there to read it
+        os.write(2, f"\n{text}\n".encode())
 
 
 def _console(stream: Any, *, stderr: bool) -> Console:  # noqa: ANN401 - a text stream

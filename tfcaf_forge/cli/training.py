@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tfcaf_forge.cli.output import Ticker, seconds_text
+from tfcaf_forge.cli.output import Ticker, announce, seconds_text
 
 if TYPE_CHECKING:
     from tfcaf_forge.pipeline.seeds import Job
@@ -54,6 +54,9 @@ class Stop:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
+        announce(
+            "saving at the end of this rollout; Ctrl-C again stops at once, and loses what came after the last checkpoint"
+        )
 
 
 class Runs:
