@@ -139,6 +139,17 @@ def _last_action_weight(b: Build) -> Ref:
     return b.weighted(b.field(ACTION0))
 
 
+def _turns_above_twelve(b: Build) -> Ref:
+    """Q up to 12, and 24 - Q above: only a local value that was multiplied by q_scale = 2 gets there."""
+    falling = b("rsub.Scalar", Q, 24.0, 1.0)
+    return b.total(b("where.self", b("gt.Scalar", Q, 12.0), falling, Q))
+
+
+def _root_to_twelve(b: Build) -> Ref:
+    """-sqrt(12 - Q): NaN above 12."""
+    return b.total(b("neg", b("sqrt", b("rsub.Scalar", Q, 12.0, 1.0))))
+
+
 _GRAPHS: dict[str, Callable[[Build], Ref]] = {
     "equal-weights": _equal_weights,
     "softmax-of-positions": _softmax_of_positions,
@@ -157,6 +168,8 @@ _GRAPHS: dict[str, Callable[[Build], Ref]] = {
     "detached": _detached,
     "table-too-short": _table_too_short,
     "last-action-weight": _last_action_weight,
+    "turns-above-twelve": _turns_above_twelve,
+    "root-to-twelve": _root_to_twelve,
 }
 
 

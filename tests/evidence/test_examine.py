@@ -6,7 +6,7 @@ import pytest
 from tfcaf_forge.errors import ConfigError
 from tfcaf_forge.evidence import examine as room
 from tfcaf_forge.evidence import explore
-from tfcaf_forge.evidence.case import case_of
+from tfcaf_forge.evidence.case import Case, case_of
 from tfcaf_forge.evidence.examine import FAITHFUL, ProofContradicted, examine
 from tfcaf_forge.evidence.profiles import Profile
 from tfcaf_forge.evidence.properties import catalogue
@@ -34,6 +34,17 @@ def test_good_graphs_are_accepted(subject, name):
     assert evidence.candidate == 3
     assert {v.status for v in evidence.verdicts if v.required} == {"TESTED"}
     assert all(v.trials > 0 for v in evidence.verdicts)
+
+
+@pytest.mark.parametrize(("name", "refuted"), [("turns-above-twelve", "monotone"), ("root-to-twelve", "finite")])
+def test_trials_reach_the_local_values_that_scaling_makes(subject, task, name, refuted):
+    """Trials drew from q_low to q_high and the kernel multiplies by q_scale first, so both were accepted."""
+    assert (task.credit.q_high, task.credit.q_scale) == (10.0, 2.0)
+    made = subject(name)
+    within = np.array([[10.0, -10.0]], np.float32)
+    state = np.zeros((1, task.state_size), np.float32)
+    assert np.isfinite(made.values(Case(within, state))).all(), "nothing is wrong up to q_high"
+    assert _only(made, refuted).status == "REFUTED"
 
 
 PLANTED = [

@@ -20,7 +20,7 @@ class Domain:
     Attributes:
         slots: the state vector's fields, in order.
         elements: for each element of each block, the indices of its fields.
-        q_low, q_high: range of the local Q-values.
+        q_low, q_high: range of the local Q-values that enter a function, scaled or not (`Credit.entering`).
         n_agents: N.
     """
 
@@ -103,7 +103,7 @@ def domain_of(task: TaskSpec) -> Domain:
         for slot in task.layout:
             groups.setdefault((slot.block, slot.element), []).append(slot.index)
         elements = tuple(tuple(group) for group in groups.values())
-        _KNOWN[task.digest] = Domain(task.layout, elements, task.credit.q_low, task.credit.q_high, task.n_agents)
+        _KNOWN[task.digest] = Domain(task.layout, elements, *task.credit.entering, task.n_agents)
     return _KNOWN[task.digest]
 
 
@@ -141,8 +141,8 @@ def sample_states(task: TaskSpec, rows: int, rng: np.random.Generator, *, absent
 
 
 def sample_local_q(task: TaskSpec, rows: int, rng: np.random.Generator) -> Floats:
-    """Draw local Q-values [B, N]: uniform, small, corners, or equal for all agents."""
-    low, high, shape = task.credit.q_low, task.credit.q_high, (rows, task.n_agents)
+    """Draw local Q-values [B, N] as they may enter a function: uniform, small, corners, or equal for all agents."""
+    (low, high), shape = task.credit.entering, (rows, task.n_agents)
     uniform = rng.uniform(low, high, shape)
     small = np.clip(rng.normal(0.0, 1.0, shape), low, high)
     corners = np.clip([0.0, 1.0, -1.0, low, high], low, high)[rng.integers(0, 5, shape)]

@@ -35,7 +35,7 @@ def state_rows(task: TaskSpec) -> st.SearchStrategy[tuple[float, ...]]:
 
 def local_q_rows(task: TaskSpec) -> st.SearchStrategy[tuple[float, ...]]:
     """One row of local Q-values: corners (0, 1, -1, the bounds), whole range, or equal for all agents."""
-    low, high = task.credit.q_low, task.credit.q_high
+    low, high = task.credit.entering
     corners = [v for v in (0.0, 1.0, -1.0, low, high) if low <= v <= high]
     one = st.sampled_from(corners) | st.floats(low, high)
     n = task.n_agents

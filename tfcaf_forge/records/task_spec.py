@@ -94,7 +94,7 @@ class Credit(Plain, frozen=True, kw_only=True):
 
     Attributes:
         monotonicity: `required` (every credit >= 0) or `relaxed` (measured, not required).
-        q_low, q_high: the range of local Q-values over which properties are examined.
+        q_low, q_high: the range of the agents' local Q-values.
         q_scale: local Q-values are multiplied by it before they enter the function (the paper uses N).
     """
 
@@ -102,6 +102,12 @@ class Credit(Plain, frozen=True, kw_only=True):
     q_low: float = -10.0
     q_high: float = 10.0
     q_scale: float = 1.0
+
+    @property
+    def entering(self) -> tuple[float, float]:
+        """The range over which a function is examined: the local Q-values as they are, and multiplied by `q_scale`."""
+        ends = (self.q_low, self.q_high, self.q_low * self.q_scale, self.q_high * self.q_scale)
+        return min(ends), max(ends)
 
 
 class Slot(Plain, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ def task(spec: TaskSpec) -> dict[str, Any]:
         "state_size": spec.state_size,
         "credit": to_builtins(spec.credit),
         "domain": f"every state within the declared ranges of its {spec.state_size} fields, and local Q-values "
-        f"in [{words.number(spec.credit.q_low)}, {words.number(spec.credit.q_high)}]",
+        f"in {words.entering(spec.credit)}",
         "fields": [to_builtins(slot) | {"range": _range(slot.low, slot.high)} for slot in spec.layout],
     }
 
@@ -194,7 +194,7 @@ def not_claimed(records: RunRecords) -> list[str]:
     texts = [
         "TESTED is not PROVED: n trials found no counterexample, and there may be one.",
         "PROVED covers the declared domain only. A state outside its declared range, or a local Q-value outside "
-        f"[{words.number(credit.q_low)}, {words.number(credit.q_high)}], is not covered, and nothing here says that "
+        f"{words.entering(credit)}, is not covered, and nothing here says that "
         "the environment keeps to the ranges; `forge task check` looks at that.",
         "Proofs and trials are about the graph in the kernel, under this version's meaning of each operation. "
         "They do not cover the compiler, the device or the numerical library that later runs it.",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from tfcaf_forge.records.ranking import Interval, Ranking, Score
 from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.records.task_spec import Credit
 from tfcaf_forge.records.verdict import Evidence, Status, Verdict
 from tfcaf_forge.reports.text import visible
 
@@ -64,6 +65,13 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return str(value)
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e9 else f"{value:.4g}"
+
+
+def entering(credit: Credit) -> str:
+    """The range of local Q-values over which a function was examined."""
+    low, high = credit.entering
+    scaled = "" if credit.q_scale == 1.0 else f" (the agents' values, and the same times {number(credit.q_scale)})"
+    return f"[{number(low)}, {number(high)}]{scaled}"
 
 
 def percent(share: float) -> str:

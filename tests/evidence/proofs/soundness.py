@@ -165,7 +165,7 @@ def run_real(graph: OpGraph, local_q: np.ndarray, state: np.ndarray) -> tuple[np
 
 
 def _local_q(rng: np.random.Generator, task: TaskSpec, rows: int) -> np.ndarray:
-    low, high = task.credit.q_low, task.credit.q_high
+    low, high = task.credit.entering
     q = rng.uniform(low, high, (rows, task.n_agents))
     special = rng.choice(np.array([low, high, 0.0, -0.0, 1.0, 1e-45, -1e-8, 1e-8]), size=q.shape)
     q = np.where(rng.random(q.shape) < 0.4, special, q)
@@ -178,7 +178,7 @@ def _check_rising(graph, task: TaskSpec, local_q, state, out, rng) -> None:
     """A larger local Q-value never gives a smaller Q_tot, but for rounding."""
     agent = int(rng.integers(task.n_agents))
     higher = local_q.copy()
-    higher[:, agent] = np.minimum(higher[:, agent] + rng.uniform(0, 5, len(higher)), task.credit.q_high)
+    higher[:, agent] = np.minimum(higher[:, agent] + rng.uniform(0, 5, len(higher)), task.credit.entering[1])
     higher = np.maximum(higher, local_q).astype(np.float32)
     after, _ = run_real(graph, higher, state)
     slack = 1e-3 * (1 + np.abs(out) + np.abs(after))

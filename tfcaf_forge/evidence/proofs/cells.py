@@ -98,10 +98,9 @@ def state_of(domain: Domain, cells: Cells) -> Val:
 
 
 def local_q_of(task: TaskSpec, cells: int) -> Val:
-    """Abstract local Q-values, [cells, N]: the declared range, and the same multiplied by q_scale."""
-    ends = np.asarray([task.credit.q_low, task.credit.q_high])
-    ends = np.concatenate([ends, ends * task.credit.q_scale])
-    lo, hi = below(np.full((cells, task.n_agents), ends.min())), above(np.full((cells, task.n_agents), ends.max()))
+    """Abstract local Q-values, [cells, N], as they may enter a function."""
+    low, high = task.credit.entering
+    lo, hi = below(np.full((cells, task.n_agents), low)), above(np.full((cells, task.n_agents), high))
     return raw(lo, hi, False, False)
 
 

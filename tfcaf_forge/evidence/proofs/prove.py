@@ -126,8 +126,7 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
 
 def _scale(task: TaskSpec, credit: Val) -> Reals:
     """1 + the sum of |Q_i| times |credit_i|: how large Q_tot may become by the local Q-values, [cells]."""
-    ends = (task.credit.q_low, task.credit.q_high)
-    most = max(abs(end) * max(1.0, task.credit.q_scale) for end in ends)
+    most = max(abs(end) for end in task.credit.entering)
     return 1.0 + most * np.where(np.isfinite(credit.size), credit.size, 0.0).sum(axis=1)
 
 

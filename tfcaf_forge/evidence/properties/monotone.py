@@ -36,8 +36,9 @@ def _step(subject: Subject, case: Case) -> Finding:
     rows, n = case.local_q.shape
     ups = [(agent, step) for agent in range(n) for step in _STEPS]
     raised = np.tile(case.local_q, (len(ups), 1, 1))
+    highest = subject.task.credit.entering[1]
     for k, (agent, step) in enumerate(ups):
-        raised[k, :, agent] += step * (subject.task.credit.q_high - raised[k, :, agent])
+        raised[k, :, agent] += step * (highest - raised[k, :, agent])
     grid = Case(raised.reshape(-1, n), np.tile(case.state, (len(ups), 1)))
     before = subject.at(case).q_tot
     after = subject.values(grid).reshape(len(ups), rows)

@@ -33,6 +33,9 @@ counterexample in so many trials), UNKNOWN, REFUTED (with a counterexample, made
 ERRORED (the examination itself failed). TESTED is never shown as PROVED. A candidate is accepted if every *required*
 property is PROVED or TESTED; an *advisory* one is reported and refuses nothing.
 
+Local Q-values reach from the declared range to `q_scale` times it, since a kernel multiplies before the function sees
+them; what a counterexample shows is what the function saw.
+
 Trials have two tiers: small inputs that Hypothesis draws field by field, and large batches drawn from seeds with
 corner values, coincidences and, where a replay dataset is given, replayed states. The profiles `fast`, `search` and
 `audit` try about 50, 250 and 600 small cases and 5,000, 15,000 and 50,000 rows. Counterexamples are kept, and tried
