@@ -9,7 +9,7 @@ from tfcaf_forge.evidence.properties.base import Finding, Property, number
 from tfcaf_forge.evidence.subject import Subject
 
 _TOLERANCE = 1e-6
-_STEPS = (0.01, 0.5, 1.0)
+_STEPS = (0.01, 0.25, 1.0)
 """How far a local Q-value is raised, as shares of the way to its upper bound."""
 _Q_TOLERANCE = 1e-5
 
