@@ -1,5 +1,6 @@
 """Ctrl-C, pressed at the worst moments."""
 
+import logging
 import signal
 
 import pytest
@@ -15,8 +16,10 @@ def press():
 def test_a_second_press_while_the_first_is_announced_stops_at_once(monkeypatch):
     """It was once counted as the first, so that two quick presses waited for the calls in flight."""
     monkeypatch.setattr(asking, "announce", lambda text: press())
+    monkeypatch.setattr(logging.getLogger("asyncio"), "disabled", False)
     with pytest.raises(KeyboardInterrupt), asking.ctrl_c(Brake()):
         press()
+    assert logging.getLogger("asyncio").disabled, "a library's task that is cut off says nothing after the last word"
 
 
 def test_one_press_ends_in_order_and_is_announced(capfd):

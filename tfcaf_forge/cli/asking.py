@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Generator, Mapping
@@ -134,6 +135,7 @@ def ctrl_c(brake: Brake) -> Generator[None]:
 
     def pressed(number: int, frame: object) -> None:
         if brake.pulled:
+            logging.getLogger("asyncio").disabled = True  # that tasks end in their middle is what was asked for
             raise KeyboardInterrupt  # `main` says how to go on
         brake.pull()  # before a word is said: the second press may come while it is
         announce("finishing what is in flight, then saving; Ctrl-C again stops at once")
