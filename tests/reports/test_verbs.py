@@ -80,6 +80,19 @@ def test_a_candidate_is_shown_with_its_verdicts_source_and_graph(made_run: Path)
     assert "has no candidate 9; it has 1, 2, 3" in refused(InputError, "show", 9, "--run", made_run)
 
 
+def test_every_candidate_can_be_shown_and_an_accepted_one_with_its_prediction_and_its_score(made_run: Path) -> None:
+    for number in range(1, 6):
+        found = data("show", number, "--run", made_run)
+        facts = forge("show", number, "--run", made_run).partition("\n\n")[0]
+        lines = dict(line.split(maxsplit=1) for line in facts.splitlines())
+        if found["score"] is None:
+            assert (lines["predicted"], lines["score"]) == ("-", "-")
+        else:
+            assert lines["predicted"] == f"{found['row']['predicted']} {found['row']['95 %']}"
+            assert lines["score"].startswith(f"{found['score']['score']['value']:.3f} [")
+    assert data("show", 1, "--run", made_run)["score"] is not None
+
+
 def test_what_show_writes_repeats_the_counterexample(made_run: Path, tmp_path: Path) -> None:
     shown = data("show", 3, "--run", made_run)
     found = next(v["counterexample"] for v in shown["verdicts"] if v["property"] == "monotone")

@@ -45,12 +45,11 @@ def show(
 
 def _print(found: dict[str, Any]) -> None:
     out = stdout()
-    score = found["score"]
     facts = {
         "candidate": f"{found['id']} of {found['run']}{', the winner' if found['winner'] else ''}",
         "verdict": f"{found['verdict']}   {found['row']['what happened']}".rstrip(),
         "from": f"{found['coder']}, round {found['round']}, parent {found['parent'] or '-'}",
-        "score": "-" if score is None else f"{found['row']['score']} {found['row']['95 %']}",
+        **_numbers(found),
         "graph": found["graph_digest"] or "-",
     }
     print_facts(out, facts)
@@ -65,3 +64,12 @@ def _print(found: dict[str, Any]) -> None:
     for title, text in (("source", found["source"]), ("graph", found["graph"])):
         if text:
             out.print(Text.assemble("\n", (f"{title}\n", "dim"), printable(text.rstrip())))
+
+
+def _numbers(found: dict[str, Any]) -> dict[str, str]:
+    """What training is predicted to be, and the score on the replayed data; records of before there was a prediction lack it."""
+    row, score = found["row"], found["score"]
+    if score is None:
+        return {"predicted": "-", "score": "-"}
+    predicted = "-" if score["predicted"] is None else f"{row['predicted']} {row['95 %']}"
+    return {"predicted": predicted, "score": "{value:.3f} [{low:.3f}, {high:.3f}]".format(**score["score"])}
