@@ -204,7 +204,7 @@ class Store:
 
     def _open(self, database: Path, write: bool) -> sqlite3.Connection:
         if not write:
-            db = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+            db = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
         else:
             db = sqlite3.connect(database)
             self._refuse_foreign(db, database)

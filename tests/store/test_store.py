@@ -49,6 +49,16 @@ def test_looking_at_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
         Store(tmp_path, write=False)
 
 
+@pytest.mark.parametrize("name", ["run #3", "what?mode=rw", "50%41", "a&b=c", "ä b"])
+def test_a_folder_may_have_any_name(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    with Store(folder) as store:
+        store.append("rejection", REJECTION, 3)
+    with Store(folder, write=False) as store:
+        assert store.read("rejection", Rejection, 3) == REJECTION
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_run_goes_on_with_its_own_settings_only(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.pin({"seed": 0, "rounds": 3})
