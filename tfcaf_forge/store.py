@@ -2,7 +2,8 @@
 
 `run.db` holds one row a record, keyed by kind and candidate, and the records' bytes by their digest. It is written
 in WAL mode and synced with every record, so a process that is killed at any moment leaves every finished record
-whole and none twice. The folder is locked while a run writes to it. This module is its only reader and writer.
+whole and none twice. The folder is locked while a run writes to it. Closing leaves one file in rollback mode, which can
+be read where nothing may be written, and reading it makes no other. This module is its only reader and writer.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Store:
             self._db = self._open(database, write)
         except sqlite3.Error as fault:
             self._release()
-            raise StoreError(f"{database} cannot be opened ({fault}); move the folder away and start anew") from None
+            raise _explained(database, fault) from None
 
     def append(self, kind: str, record: object, candidate: int = RUN) -> str:
         """Write a record down; on return it is on the disk.
@@ -189,6 +190,8 @@ class Store:
 
     def close(self) -> None:
         """Close the journal and let go of the lock."""
+        if self._lock is not None:
+            _settle(self._db)
         self._db.close()
         self._release()
 
@@ -204,7 +207,7 @@ class Store:
 
     def _open(self, database: Path, write: bool) -> sqlite3.Connection:
         if not write:
-            db = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+            db = _reader(database)
         else:
             db = sqlite3.connect(database)
             self._refuse_foreign(db, database)
@@ -247,6 +250,57 @@ class Store:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def _reader(database: Path) -> sqlite3.Connection:
+    """A connection to look only; a run that was closed is read in a read-only place, too."""
+    uri = database.resolve().as_uri()
+    try:
+        return _answering(f"{uri}?mode=ro")
+    except sqlite3.OperationalError as fault:
+        if fault.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:  # a writer was killed while it opened or closed
+            _answering(f"{uri}?mode=rw").close()
+            return _answering(f"{uri}?mode=ro")
+        if os.access(database.parent, os.W_OK) or _unsettled(database):
+            raise
+    return _answering(f"{uri}?mode=ro&immutable=1")
+
+
+def _answering(uri: str) -> sqlite3.Connection:
+    """A connection that has answered a question: only then SQLite has looked for what belongs to the file."""
+    db = sqlite3.connect(uri, uri=True)
+    try:
+        db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _unsettled(database: Path) -> bool:
+    """Whether there are records that are not in the file itself yet, or what is to be taken back out of it."""
+    beside = (database.with_name(database.name + ending) for ending in ("-wal", "-journal"))
+    return any(path.exists() and path.stat().st_size for path in beside)
+
+
+def _settle(db: sqlite3.Connection) -> None:
+    """Bring everything into the one file; while another process reads from it, what is beside it stays, but empty."""
+    with contextlib.suppress(sqlite3.Error):
+        db.execute("PRAGMA busy_timeout = 1000")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        db.execute("PRAGMA journal_mode = DELETE").fetchall()
+
+
+def _explained(database: Path, fault: sqlite3.Error) -> StoreError:
+    """What SQLite complains of, and what to do about it."""
+    kind = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
+        return StoreError(
+            f"{database} cannot be read where it is ({fault}); copy the folder to where you may write, and look at the copy"
+        )
+    if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreError(f"{database} is in use by another process ({fault}); try again in a moment")
+    return StoreError(f"{database} is damaged ({fault}); move the folder away and start anew")
 
 
 def runs_in(folder: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -158,3 +159,130 @@ def test_a_run_of_another_layout_is_not_written_to(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version = 2")
     with pytest.raises(StoreError, match="is no run of this release's layout"):
         Store(tmp_path)
+
+
+POWERLESS = """
+import ctypes, sys
+from pathlib import Path
+from tfcaf_forge.errors import StoreError
+from tfcaf_forge.store import Store
+capabilities = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+assert ctypes.CDLL(None).capset(*capabilities) == 0  # root, too, may now write only where the folder's mode allows it
+try:
+    with Store(Path(sys.argv[1]), write=False) as store:
+        print([entry.candidate for entry in store.entries()])
+except StoreError as fault:
+    print(fault)
+"""
+
+
+def looked_at_where_nothing_may_be_written(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+    try:
+        command = [sys.executable, "-c", POWERLESS, str(folder)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    finally:
+        folder.chmod(0o755)
+    assert sorted(path.name for path in folder.iterdir()) == names
+    return said
+
+
+def test_a_closed_run_is_one_file_and_reading_it_makes_no_other(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.append("rejection", REJECTION, 1)
+    with Store(tmp_path, write=False) as store:
+        assert store.read("rejection", Rejection, 1) == REJECTION
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "run.db"]
+
+
+def test_a_closed_run_can_be_looked_at_in_a_read_only_place(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.append("rejection", REJECTION, 1)
+    assert looked_at_where_nothing_may_be_written(tmp_path) == "[1]"
+
+
+def test_so_can_a_run_that_an_earlier_release_has_closed(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.append("rejection", REJECTION, 1)
+    with contextlib.closing(sqlite3.connect(tmp_path / "run.db")) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+    assert looked_at_where_nothing_may_be_written(tmp_path) == "[1]"
+
+
+@pytest.mark.parametrize("without", ["", "run.db-shm"])
+def test_of_a_run_that_was_not_closed_all_is_shown_or_it_is_said_how_to_see_it(without: str, tmp_path: Path) -> None:
+    with Store(tmp_path / "live") as store:
+        store.append("rejection", REJECTION, 1)
+        shutil.copytree(tmp_path / "live", tmp_path / "killed")
+    if without:
+        (tmp_path / "killed" / without).unlink()
+    said = looked_at_where_nothing_may_be_written(tmp_path / "killed")
+    assert said == "[1]" if not without else "copy the folder to where you may write" in said
+    for path in (tmp_path / "killed").iterdir():
+        path.chmod(0o644)
+    with Store(tmp_path / "killed", write=False) as store:
+        assert len(store.entries()) == 1
+
+
+def test_a_run_is_closed_and_opened_again_while_another_reads_it(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.append("rejection", REJECTION, 1)
+        reader = Store(tmp_path, write=False)
+        assert len(reader.entries()) == 1
+    assert (tmp_path / "run.db-wal").stat().st_size == 0
+    with Store(tmp_path) as store:
+        store.append("rejection", REJECTION, 2)
+        assert len(reader.entries()) == 2
+    reader.close()
+    with Store(tmp_path) as store:
+        store.append("rejection", REJECTION, 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "run.db"]
+
+
+def test_what_a_killed_process_was_about_to_change_is_taken_back_by_whoever_looks(tmp_path: Path) -> None:
+    with Store(tmp_path / "run") as store:
+        for number in range(1, 50):
+            store.append("rejection", Rejection(stage="run", code="x", message=f"{number}" * 900), number)
+    with contextlib.closing(sqlite3.connect(tmp_path / "run" / "run.db")) as db:
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("UPDATE blob SET body = replace(body, '1', '2')")  # so much that half of it is in the file by now
+        shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    assert (tmp_path / "copy" / "run.db-journal").stat().st_size > 0
+    with Store(tmp_path / "copy", write=False) as store:
+        assert len(store.read_all("rejection", Rejection)) == 49
+
+
+REOPENER = """
+import sys
+from pathlib import Path
+from tfcaf_forge.records.rejection import Rejection
+from tfcaf_forge.store import Store
+number = int(sys.argv[2])
+while True:
+    number += 1
+    with Store(Path(sys.argv[1])) as store:
+        store.append("rejection", Rejection(stage="run", code="x", message="y" * number), number)
+        print(number, flush=True)
+"""
+
+
+def test_a_process_that_is_killed_while_it_opens_and_closes_loses_no_record_either(tmp_path: Path) -> None:
+    known: dict[int, Rejection] = {}
+    for attempt in range(8):
+        command = [sys.executable, "-c", REOPENER, str(tmp_path), str(len(known))]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        reported = [int(process.stdout.readline()) for _ in range(5)][-1]
+        time.sleep(0.001 * attempt)
+        os.kill(process.pid, signal.SIGKILL)
+        rest = process.stdout.read().split()
+        process.wait()
+        process.stdout.close()
+        reported = int(rest[-1]) if rest else reported
+        with Store(tmp_path, write=False) as store:
+            known = store.read_all("rejection", Rejection)
+        assert set(known) >= set(range(1, reported + 1))
+        assert all(len(record.message) == number for number, record in known.items())
