@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 import msgspec
 
@@ -60,6 +60,13 @@ class Entry(msgspec.Struct, frozen=True):
     at: float
 
 
+_FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged database raises; the second where SQLite's own message quotes the damage."""
+_LAST_SECOND = 253402300799
+"""Of the year 9999."""
+_Row = tuple[int, str, int, str, Annotated[float, msgspec.Meta(ge=0, le=_LAST_SECOND)]]
+
+
 class Store:
     """An open run folder.
 
@@ -82,7 +89,7 @@ class Store:
             self._lock = FolderLock(folder)
         try:
             self._db = self._open(database, write)
-        except sqlite3.Error as fault:
+        except _FAULTS as fault:
             self._release()
             raise _explained(database, fault) from None
 
@@ -115,6 +122,8 @@ class Store:
                     (kind, candidate, digest, time.time()),
                 )
         except sqlite3.Error as fault:
+            if _kind(fault) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise _damaged(self.folder / DATABASE, fault) from None
             raise StoreError(
                 f"{self.folder}: cannot write ({fault}); free some space and repeat the command: it resumes"
             ) from None
@@ -124,34 +133,38 @@ class Store:
         """The record of a kind and candidate, if there is one.
 
         Raises:
-            StoreError: it was changed since it was written.
+            StoreError: it was changed since it was written, or the journal is damaged.
         """
         return self.read_all(kind, record).get(candidate)
 
     def read_all(self, kind: str, record: type[R]) -> dict[int, R]:
         """Every record of a kind, by candidate, in the order of writing; errors as in `read`."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT candidate, journal.digest, body FROM journal JOIN blob USING (digest) WHERE kind = ? ORDER BY seq",
-            (kind,),
+            kind,
         )
         return {candidate: self._decode(body, digest, record) for candidate, digest, body in rows}
 
     def entries(self) -> list[Entry]:
-        """The journal, in the order of writing."""
-        rows = self._db.execute("SELECT seq, kind, candidate, digest, at FROM journal ORDER BY seq")
-        return [Entry(*row) for row in rows]
+        """The journal, in the order of writing.
+
+        Raises:
+            StoreError: it is damaged.
+        """
+        rows = self._rows("SELECT seq, kind, candidate, digest, at FROM journal ORDER BY seq")
+        try:
+            return [Entry(*row) for row in msgspec.convert(rows, list[_Row])]
+        except msgspec.ValidationError as fault:
+            raise _damaged(self.folder / DATABASE, fault) from None
 
     def bodies(self) -> dict[str, bytes]:
         """The bytes of every record that the journal names, by digest.
 
         Raises:
-            StoreError: one was changed since it was written.
+            StoreError: one was changed since it was written, or the journal is damaged.
         """
-        rows = self._db.execute("SELECT DISTINCT digest, body FROM journal JOIN blob USING (digest)")
-        found = {digest: body.encode() if isinstance(body, str) else bytes(body) for digest, body in rows}
-        for digest, body in found.items():
-            self._check(body, digest)
-        return found
+        rows = self._rows("SELECT DISTINCT digest, body FROM journal JOIN blob USING (digest)")
+        return {digest: self._body(stored, digest) for digest, stored in rows}
 
     def pin(self, settings: Mapping[str, Any]) -> None:
         """Write the run's settings down, or hold them against those it was begun with.
@@ -232,19 +245,26 @@ class Store:
             )
 
     def _digest(self, kind: str, candidate: int) -> str | None:
-        row = self._db.execute(
-            "SELECT digest FROM journal WHERE kind = ? AND candidate = ?", (kind, candidate)
-        ).fetchone()
-        return None if row is None else row[0]
+        rows = self._rows("SELECT digest FROM journal WHERE kind = ? AND candidate = ?", kind, candidate)
+        return rows[0][0] if rows else None
 
-    def _decode(self, stored: bytes | str, digest: str, record: type[R]) -> R:
-        body = stored.encode() if isinstance(stored, str) else stored  # SQLite keeps whatever type an editor wrote
-        self._check(body, digest)
-        return from_json(body, record, what=f"{self.folder / DATABASE}")
+    def _rows(self, question: str, *values: str | int) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(question, values).fetchall()
+        except sqlite3.ProgrammingError:  # ours, such as a store that is closed
+            raise
+        except _FAULTS as fault:
+            raise _explained(self.folder / DATABASE, fault) from None
 
-    def _check(self, body: bytes, digest: str) -> None:
-        if digest_bytes(body) != digest:
-            raise StoreError(f"{self.folder}: a record was changed after it was written ({digest[:12]}…)")
+    def _decode(self, stored: object, digest: str, record: type[R]) -> R:
+        return from_json(self._body(stored, digest), record, what=f"{self.folder / DATABASE}")
+
+    def _body(self, stored: object, digest: str) -> bytes:
+        """A record's bytes, held against their digest; SQLite keeps whatever type an editor wrote."""
+        body = stored.encode() if isinstance(stored, str) else stored
+        if not isinstance(body, bytes) or digest_bytes(body) != digest:
+            raise StoreError(f"{self.folder}: a record was changed after it was written ({str(digest)[:12]}…)")
+        return body
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -271,7 +291,7 @@ def _answering(uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True)
     try:
         db.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error:
+    except _FAULTS:
         db.close()
         raise
     return db
@@ -291,15 +311,24 @@ def _settle(db: sqlite3.Connection) -> None:
         db.execute("PRAGMA journal_mode = DELETE").fetchall()
 
 
-def _explained(database: Path, fault: sqlite3.Error) -> StoreError:
+def _explained(database: Path, fault: Exception) -> StoreError:
     """What SQLite complains of, and what to do about it."""
-    kind = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    kind = _kind(fault)
     if kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
         return StoreError(
             f"{database} cannot be read where it is ({fault}); copy the folder to where you may write, and look at the copy"
         )
     if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreError(f"{database} is in use by another process ({fault}); try again in a moment")
+    return _damaged(database, fault)
+
+
+def _kind(fault: Exception) -> int:
+    """SQLite's primary code; some faults that Python itself finds have none."""
+    return getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _damaged(database: Path, fault: Exception) -> StoreError:
     return StoreError(f"{database} is damaged ({fault}); move the folder away and start anew")
 
 

@@ -118,9 +118,13 @@ def test_runs_are_listed_and_a_damaged_one_does_not_hide_the_others(made_run: Pa
     shutil.copytree(made_run, tmp_path / "good")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "run.db").write_bytes(b"nothing" * 200)
+    shutil.copytree(made_run, tmp_path / "hurt")
+    whole = (made_run / "run.db").read_bytes()
+    (tmp_path / "hurt" / "run.db").write_bytes(whole[:4096] + bytes(len(whole) - 4096))
     lines = {run["name"]: run for run in data("runs", tmp_path)["runs"]}
     assert lines["good"]["status"] == "finished"
     assert lines["good"]["winner"] in (1, 5)
-    assert lines["bad"]["status"] == "damaged"
+    assert [lines[name]["status"] for name in ("bad", "hurt")] == ["damaged", "damaged"]
+    assert "is damaged" in lines["hurt"]["detail"]
     assert "matrix-climbing" in forge("runs", tmp_path)
     assert "no run in" in forge("runs", tmp_path / "none")

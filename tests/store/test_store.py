@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -286,3 +287,56 @@ def test_a_process_that_is_killed_while_it_opens_and_closes_loses_no_record_eith
             known = store.read_all("rejection", Rejection)
         assert set(known) >= set(range(1, reported + 1))
         assert all(len(record.message) == number for number, record in known.items())
+
+
+@pytest.fixture
+def many_pages(tmp_path: Path) -> Path:
+    with Store(tmp_path / "run") as store:
+        for number in range(1, 30):
+            store.append("rejection", Rejection(stage="run", code="x", message=f"{number}" * 900), number)
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"\xa3"])
+def test_whatever_page_is_damaged_reading_says_so_or_gives_what_was_written(filler: bytes, many_pages: Path) -> None:
+    database = many_pages / "run.db"
+    whole, said = database.read_bytes(), list[str]()
+    for start in range(0, len(whole), 4096):
+        database.write_bytes(whole[:start] + filler * 4096 + whole[start + 4096 :])
+        for ask in (Store.entries, Store.bodies, lambda store: store.read_all("rejection", Rejection)):
+            try:
+                with Store(many_pages, write=False) as store:
+                    ask(store)
+            except StoreError as fault:
+                said.append(str(fault))
+    assert len(said) >= len(whole) // 4096
+    assert [text for text in said if not re.search("is damaged|was changed|has layout", text)] == []
+
+
+def test_a_damaged_run_is_not_written_to_with_advice_on_a_full_disk(many_pages: Path) -> None:
+    database = many_pages / "run.db"
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'journal'").fetchone()
+    whole = database.read_bytes()
+    database.write_bytes(whole[: 4096 * (root - 1)] + b"\xa3" * 4096 + whole[4096 * root :])
+    with Store(many_pages) as store, pytest.raises(StoreError, match=r"is damaged.*move the folder away"):
+        store.append("rejection", REJECTION, 99)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE journal SET at = 'noon'", "is damaged"),
+        ("UPDATE journal SET at = 1e300", "is damaged"),
+        ("UPDATE blob SET body = 7", "was changed"),
+        ("UPDATE blob SET digest = x'a3'", "is damaged|was changed"),
+    ],
+)
+def test_a_value_of_another_kind_is_damage(change: str, said: str, tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.append("rejection", REJECTION, 1)
+    with contextlib.closing(sqlite3.connect(tmp_path / "run.db")) as db, db:
+        db.execute(change)
+        db.execute("UPDATE journal SET digest = (SELECT digest FROM blob)")
+    with Store(tmp_path, write=False) as store, pytest.raises(StoreError, match=said):
+        assert store.bodies() == store.entries()
