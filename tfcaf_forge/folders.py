@@ -1,15 +1,45 @@
-"""A folder that one process at a time writes to."""
+"""Folders: one that a single process at a time writes to, and whether a file or a folder can be made in a place."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Self
 
-from tfcaf_forge.errors import StoreError
+from tfcaf_forge.errors import InputError, StoreError
 
 LOCK = ".lock"
+
+
+@contextlib.contextmanager
+def writing(path: Path, error: type[InputError] = InputError) -> Generator[None]:
+    """Around the writing of a file: its folder is made, and what the system refuses is the user's to mend.
+
+    Args:
+        path: the file, or a folder that is to be made.
+        error: what to raise.
+
+    Raises:
+        InputError: a folder is there, or its place cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(
+            dir=path.parent
+        ):  # some writers report nothing that could be told from a fault of ours
+            pass
+        yield
+    except OSError as fault:
+        below_a_file = fault.errno in (errno.EEXIST, errno.ENOTDIR)
+        reason = "it would lie below a file" if below_a_file else fault.strerror or fault
+        raise error(f"cannot write {path}: {reason}; give another place") from None
 
 
 class FolderLock:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Forge
+from tfcaf_forge.errors import InputError
+from tfcaf_forge.pipeline.vet import vet as examined
 
 TASK = "lbf-8x8-2p-2f-coop"
 HEAD = "def tfcaf(local_q, state):\n"
@@ -127,3 +129,20 @@ def test_a_missing_file_is_an_error_with_the_remedy(forge: Forge) -> None:
 
 def test_an_unknown_property_is_an_error(vet) -> None:
     assert vet(PAPER, "--only", "beautiful").code == 2
+
+
+def test_a_seed_below_zero_is_refused(vet) -> None:
+    done = vet(PAPER, "--seed", "-1")
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    assert "--seed" in done.err
+    with pytest.raises(InputError, match="seed -1; it must be 0 or more"):
+        examined(PAPER, TASK, seed=-1)
+
+
+def test_observations_that_cannot_be_kept_are_refused(vet, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = vet(PAPER, "--observe", str(tmp_path / "file" / "seen"))
+    assert done.code == 2
+    assert done.err.startswith("error: cannot write ")
+    assert "it would lie below a file; give another place" in done.err

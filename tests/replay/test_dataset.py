@@ -8,7 +8,7 @@ import pytest
 
 from tfcaf_forge.errors import DatasetError
 from tfcaf_forge.records.base import to_builtins
-from tfcaf_forge.replay.dataset import load_dataset, read_info, write_dataset
+from tfcaf_forge.replay.dataset import absent, load_dataset, read_info, write_dataset
 from tfcaf_forge.replay.episode import ARRAYS
 
 
@@ -88,6 +88,16 @@ def test_a_dataset_of_another_task_is_refused(written, climbing):
 def test_an_existing_folder_is_never_overwritten(written, climbing):
     with pytest.raises(DatasetError, match="exists; choose another name"):
         write_dataset(written.path, climbing, written.episodes, seed=0)
+
+
+@pytest.mark.parametrize(("place", "said"), [("file/x", "below a file"), ("/proc/none", "No such file")])
+def test_a_place_that_cannot_be_written_to_is_refused_before_and_after_collecting(
+    place, said, written, climbing, tmp_path
+):
+    (tmp_path / "file").write_text("")
+    for ask in (absent, lambda path: write_dataset(path, climbing, written.episodes, seed=0)):
+        with pytest.raises(DatasetError, match=f"cannot write .*{place}: .*{said}.*; give another place"):
+            ask(tmp_path / place)
 
 
 def test_faulty_episodes_leave_nothing_behind(tmp_path, climbing, make_episodes):

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tfcaf_forge.cli.app import app
-from tfcaf_forge.errors import ForgeError, InputError
+from tfcaf_forge.errors import ForgeError, InputError, StoreError
 from tfcaf_forge.reports.formats import FORMATS
 
 
@@ -128,3 +128,29 @@ def test_runs_are_listed_and_a_damaged_one_does_not_hide_the_others(made_run: Pa
     assert "is damaged" in lines["hurt"]["detail"]
     assert "matrix-climbing" in forge("runs", tmp_path)
     assert "no run in" in forge("runs", tmp_path / "none")
+
+
+UNWRITABLE = "/proc/none.file"
+
+
+@pytest.mark.parametrize("form", ["safetensors", "numpy", "torch-export"])
+def test_an_export_that_cannot_be_written_says_so_and_leaves_nothing(form: str, made_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for out, said in (("folder", "Is a directory"), ("file/x", "below a file"), (UNWRITABLE, "No such file")):
+        text = refused(InputError, "export", made_run, "--format", form, "-o", tmp_path / out)
+        assert f"cannot write {tmp_path / out}: " in text
+        assert said in text
+        assert "give another place" in text
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+def test_the_description_beside_an_export_is_held_to_the_same(made_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.py.json").mkdir()
+    text = refused(InputError, "export", made_run, "--format", "numpy", "-o", tmp_path / "x.py")
+    assert f"cannot write {tmp_path / 'x.py.json'}: Is a directory" in text
+
+
+@pytest.mark.parametrize("one", ["²", "made:²"])
+def test_what_only_looks_like_a_number_is_taken_for_a_folder(one: str, made_run: Path) -> None:
+    assert f"there is no run in {one}" in refused(StoreError, "diff", one, 1, "--run", made_run)

@@ -26,7 +26,7 @@ def test_a_behaviour_is_read_from_its_name(text, wanted):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "greedy", "vdn", "vdn:many@0.1", "run", "random@2", "forager@0.1.2", "random=0", "random:3"]
+    "text", ["", "greedy", "vdn", "vdn:many@0.1", "vdn:²", "run", "random@2", "forager@0.1.2", "random=0", "random:3"]
 )
 def test_a_wrong_name_says_what_is_known(text):
     with pytest.raises(InputError, match="behaviour"):

@@ -31,7 +31,7 @@ def diff(
     from tfcaf_forge.pipeline.diff import diff as compare
     from tfcaf_forge.pipeline.show import newest
 
-    bare = one.isdigit() or other.isdigit()
+    bare = one.isdecimal() or other.isdecimal()
     found = compare(one, other, run=run or (newest() if bare else None))
     if as_json:
         print_json(found)

@@ -38,7 +38,7 @@ TaskOption = Annotated[
     str, typer.Option("--task", "-t", help="A bundled task's name, or the path of a TaskSpec (.toml).")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Decides every random choice.")]
 SandboxOption = Annotated[str, typer.Option("--sandbox", help="Where candidates run: local, docker or gvisor.")]
 LimitsOption = Annotated[str, typer.Option("--limits", help="Sandbox profile: default, strict, or a .toml file.")]
 RequireOption = Annotated[

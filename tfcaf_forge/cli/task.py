@@ -21,6 +21,7 @@ from tfcaf_forge.cli.output import (
     stdout,
 )
 from tfcaf_forge.errors import InputError
+from tfcaf_forge.folders import writing
 from tfcaf_forge.pipeline.tasks import load_task, task_names
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ def init(
     if out.exists():
         raise InputError(f"{out} exists; choose another name, or remove it first")
     text = draft_task(source, options=_options(option or []), steps=steps, seed=seed)
-    out.write_text(text, encoding="utf-8")
+    with writing(out):
+        out.write_text(text, encoding="utf-8")
     spec = load_task(out)
     if as_json:
         print_json(

@@ -20,6 +20,7 @@ from hypothesis.internal import observability
 from hypothesis.internal.observability import InfoObservation, Observation, with_observability_callback
 
 from tfcaf_forge.evidence.case import Case
+from tfcaf_forge.folders import writing
 
 _KEPT = ("type", "property", "run_start", "status", "status_reason", "representation", "arguments", "how_generated",
          "features", "timing", "title", "content")  # fmt: skip
@@ -94,12 +95,18 @@ class Observer:
 
 @contextmanager
 def observing(folder: Path | None, name: str) -> Generator[Observer]:
-    """An observer that writes to `folder/name.jsonl` while the block runs; one that does nothing without a folder."""
+    """An observer that writes to `folder/name.jsonl` while the block runs; one that does nothing without a folder.
+
+    Raises:
+        InputError: the file cannot be written there.
+    """
     if folder is None:
         yield Observer()
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.jsonl").open("wb") as file:
+    path = folder / f"{name}.jsonl"
+    with writing(path):
+        opened = path.open("wb")
+    with opened as file:
         observer = Observer(file)
         with without_coverage(), with_observability_callback(observer.receive):
             yield observer

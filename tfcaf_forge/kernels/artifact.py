@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from tfcaf_forge.errors import GraphError, InputError, KernelError
+from tfcaf_forge.folders import writing
 from tfcaf_forge.graph import canonical, codec, verify
 from tfcaf_forge.graph.affine import is_affine
 from tfcaf_forge.graph.interpret import constant
@@ -48,10 +49,17 @@ def save_kernel(path: Path, graph: OpGraph, manifest: Manifest) -> str:
 
     Raises:
         KernelError: graph and manifest do not belong together.
+        InputError: the file cannot be written there.
     """
     _check_pair(graph, manifest)
     data = _to_bytes(graph, manifest)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        _replace(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file beside its place, then put it there."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -63,7 +71,6 @@ def save_kernel(path: Path, graph: OpGraph, manifest: Manifest) -> str:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    return hashlib.sha256(data).hexdigest()
 
 
 def load_kernel(path: Path | str) -> Kernel:

@@ -39,12 +39,12 @@ def diff(one: str, other: str, *, run: Path | None = None) -> dict[str, Any]:
 
 
 def _found(text: str, run: Path | None) -> tuple[RunRecords, int]:
-    if text.isdigit():
+    if text.isdecimal():
         if run is None:
             raise InputError(f"candidate {text} of which run? name it with --run, or write FOLDER:{text}")
         return records_of(run), int(text)
     folder, colon, number = text.rpartition(":")
-    if colon and number.isdigit() and not Path(text).is_dir():
+    if colon and number.isdecimal() and not Path(text).is_dir():
         return records_of(Path(folder)), int(number)
     records = records_of(Path(text))
     if records.winner is None:

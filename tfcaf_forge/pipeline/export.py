@@ -44,7 +44,7 @@ def export(run: Path, out: Path | None = None, *, candidate: int | None = None) 
 
     Raises:
         StoreError: there is no run.
-        InputError: the run has no such candidate, or it was not accepted.
+        InputError: the run has no such candidate, it was not accepted, or the file cannot be written there.
     """
     with Store(run, write=False) as store:
         number = candidate if candidate is not None else winner_of(store)

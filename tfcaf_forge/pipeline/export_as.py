@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfcaf_forge.errors import InputError, KernelError
+from tfcaf_forge.folders import writing
 from tfcaf_forge.pipeline.export import accepted_graph, manifest_of, winner_of
 from tfcaf_forge.pipeline.tasks import load_task, task_names
 from tfcaf_forge.records.base import Record, canonical_json
@@ -68,7 +69,7 @@ def export_as(
 
     Raises:
         KernelError: the kernel's file was changed, or the export computes something else.
-        InputError: there is no such run or candidate, or the task is not the kernel's.
+        InputError: there is no such run or candidate, the task is not the kernel's, or the file cannot be written there.
         MissingExtra: the format's package is not installed.
     """
     from tfcaf_forge.kernels.emit.files import SUFFIXES, write_format
@@ -94,7 +95,9 @@ def export_as(
         max_ulp=found.max_ulp,
         max_error=found.max_error,
     )
-    path.with_name(path.name + ".json").write_bytes(canonical_json(made) + b"\n")
+    beside = path.with_name(path.name + ".json")
+    with writing(beside):
+        beside.write_bytes(canonical_json(made) + b"\n")
     return made
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from tfcaf_forge.errors import InputError
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.proposals.files import proposal_from_file, proposal_from_text
 from tfcaf_forge.records.base import Plain
@@ -149,6 +150,8 @@ def vet(
     """
     from tfcaf_forge.evidence.stored import CaseStore
 
+    if seed < 0:
+        raise InputError(f"seed {seed}; it must be 0 or more")
     spec = load_task(task)
     own = own_properties(properties)
     proposal = proposal_from_file(source) if isinstance(source, Path) else proposal_from_text(source)

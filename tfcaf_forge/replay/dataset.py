@@ -6,6 +6,7 @@ in `dataset.json`, so damage is found when it is opened.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcaf_forge.errors import DatasetError
+from tfcaf_forge.folders import writing
 from tfcaf_forge.records.base import Plain, Record, digest_of, from_json, to_builtins
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.episode import ARRAYS, EpisodeBatch
@@ -92,13 +94,21 @@ def write_dataset(
         behaviours: names that `episodes.behaviour` indexes.
 
     Raises:
-        DatasetError: the folder exists, or the episodes are faulty or of another task.
+        DatasetError: the folder exists or cannot be made, or the episodes are faulty or of another task.
     """
     absent(path)
     _check_fits(str(path), task, episodes)
     episodes.check()
     who = _behaviour_of(episodes, behaviours)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path, DatasetError):
+        _write_folder(path, task, episodes, seed, behaviours, who)
+    return load_dataset(path, task)
+
+
+def _write_folder(
+    path: Path, task: TaskSpec, episodes: EpisodeBatch, seed: int, behaviours: Sequence[str], who: tuple[int, ...]
+) -> None:
+    """Write the dataset beside its place, then put it there."""
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
     try:
         arrays = {name: _write_array(folder, name, array) for name, array in episodes.arrays().items()}
@@ -119,17 +129,19 @@ def write_dataset(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return load_dataset(path, task)
 
 
 def absent(path: Path) -> None:
-    """Refuse a folder that is there already, before an hour of collecting has gone into it.
+    """Refuse a folder that is there already or cannot be made, before an hour of collecting has gone into it.
 
     Raises:
-        DatasetError: it is.
+        DatasetError: it is, or cannot.
     """
-    if path.exists():
-        raise DatasetError(f"{path} exists; choose another name, or remove it first")
+    with contextlib.suppress(OSError):  # it is said below
+        if path.exists():
+            raise DatasetError(f"{path} exists; choose another name, or remove it first")
+    with writing(path, DatasetError):
+        pass
 
 
 def load_dataset(path: Path, task: TaskSpec | None = None) -> Dataset:

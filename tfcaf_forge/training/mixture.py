@@ -86,7 +86,7 @@ def parse_behaviour(text: str) -> Wanted:
     if match is None:
         raise InputError(f"behaviour {text!r} is unknown; write one of: {known}")
     kind, what = match["kind"], match["what"] or ""
-    if (kind in ("vdn", "run")) != bool(what) or (kind == "vdn" and not what.isdigit()):
+    if (kind in ("vdn", "run")) != bool(what) or (kind == "vdn" and not what.isdecimal()):
         raise InputError(
             f"behaviour {text!r}: a vdn needs its number of training steps, a run its folder; as in {known}"
         )

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 import torch
 
 from tfcaf_forge.errors import InputError, MissingExtra
+from tfcaf_forge.folders import writing
 from tfcaf_forge.kernels.emit.compare import Floats, Function
 from tfcaf_forge.kernels.emit.source import Dialect, emit_source
 from tfcaf_forge.kernels.kernel import Kernel
@@ -36,9 +37,13 @@ def write_format(kernel: Kernel, path: Path, kind: Format) -> None:
 
     Raises:
         MissingExtra: the format's package is not installed.
-        InputError: torch cannot express the graph in this format.
+        InputError: torch cannot express the graph in this format, or the file cannot be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        _write(kernel, path, kind)
+
+
+def _write(kernel: Kernel, path: Path, kind: Format) -> None:
     if kind == "torch-export":
         torch.export.save(_exported(kernel), path)
     elif kind == "onnx":
