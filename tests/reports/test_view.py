@@ -91,3 +91,17 @@ def test_what_is_not_claimed_names_missing_layers_and_relaxed_contracts(run: Run
     credit = msgspec.structs.replace(run.task.credit, monotonicity="relaxed")
     relaxed = replace(run, task=msgspec.structs.replace(run.task, credit=credit))
     assert any("does not require monotone" in text for text in view(relaxed)["not_claimed"])
+
+
+def test_a_duplicate_says_in_what_it_is_the_same(run: RunRecords) -> None:
+    twin = run.traced[4]
+    told = {
+        "graph": {7: msgspec.structs.replace(twin, candidate=7)},
+        "behaviour": {7: msgspec.structs.replace(twin, candidate=7, graph_digest="77" * 32)},
+        "source": {},
+    }
+    for same, traced in told.items():
+        others = {number: known for number, known in run.traced.items() if number != 7}
+        data = view(replace(run, traced={**others, **traced}))
+        seventh = next(item for item in data["candidates"] if item["id"] == 7)
+        assert seventh["row"]["what happened"] == f"same {same} as candidate 4"

@@ -148,12 +148,11 @@ class Show:
             event.proposal,
             rejection=event.rejection,
             duplicate=event.duplicate,
+            same=event.same,
             evidence=event.evidence,
             score=event.score,
             task=self._task,
         )
-        if event.duplicate is not None and event.same != "graph":
-            row["what happened"] = f"same {event.same} as candidate {event.duplicate}"
         self._rows.append(row)
         self._clock.finish()
         if event.score is not None:

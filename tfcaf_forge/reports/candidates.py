@@ -31,6 +31,7 @@ def candidate(records: RunRecords, proposal: Proposal) -> dict[str, Any]:
         proposal,
         rejection=rejection,
         duplicate=duplicate,
+        same=sameness(records, number),
         evidence=evidence,
         score=score,
         task=records.task,
@@ -64,6 +65,14 @@ def candidate(records: RunRecords, proposal: Proposal) -> dict[str, Any]:
         "operations": None if traced is None else len(traced.graph.nodes),
         "sandbox_seconds": None if traced is None else traced.seconds,
     }
+
+
+def sameness(records: RunRecords, number: int) -> str:
+    """In what a duplicate is the same as what it repeats: `source` (it has no graph of its own), `graph` or `behaviour`."""
+    mine, other = (records.traced.get(n or 0) for n in (number, records.duplicates.get(number)))
+    if mine is None:
+        return "source"
+    return "graph" if other is not None and other.graph_digest == mine.graph_digest else "behaviour"
 
 
 def verdict_data(verdict: Verdict, records: RunRecords, number: int) -> dict[str, Any]:

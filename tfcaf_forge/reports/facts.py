@@ -69,7 +69,7 @@ class RunRecords:
         task, settings: what was asked for.
         proposals: every candidate, in the order of proposal.
         rejections, duplicates, traced, evidence: what is known of each, by candidate id; a duplicate maps to the
-            id of the candidate that has the same graph.
+            id of the candidate whose source, graph or behaviour is the same.
         ranking, manifest, kernel: how it ended; None if it did not get there.
         graph_text: the winner's graph as `graph.printer.to_text` writes it.
         dataset: a summary of the replay dataset: `digest`, `episodes`, `transitions`, and whatever else is known.

@@ -29,6 +29,7 @@ def candidate_row(
     *,
     rejection: Rejection | None = None,
     duplicate: int | None = None,
+    same: str = "graph",
     evidence: Evidence | None = None,
     score: Score | None = None,
     task: TaskSpec | None = None,
@@ -39,6 +40,7 @@ def candidate_row(
     Args:
         proposal: the candidate.
         rejection, duplicate, evidence: what is known of it; all None while it is being examined.
+        same: in what a duplicate is the same: `source`, `graph` or `behaviour`.
         score: its line of the ranking.
         task: names absent elements in counterexamples.
         digits: decimals of the prediction; `words.digits_for(ranking)`.
@@ -52,7 +54,7 @@ def candidate_row(
         "starved": NONE if score is None else percent(score.starved),
         "predicted": NONE if predicted is None else signed_text(predicted, digits),
         "95 %": NONE if predicted is None else interval_text(predicted, digits),
-        "what happened": what_happened(rejection or duplicate or evidence, task),
+        "what happened": what_happened(rejection or duplicate or evidence, task, same=same),
     }
 
 
@@ -68,18 +70,21 @@ def column_verdicts(column: str, evidence: Evidence | None) -> list[Verdict]:
     return [v for v in named if v.required] or named
 
 
-def what_happened(fault: Rejection | Evidence | int | None, task: TaskSpec | None = None, limit: int = 400) -> str:
+def what_happened(
+    fault: Rejection | Evidence | int | None, task: TaskSpec | None = None, limit: int = 400, *, same: str = "graph"
+) -> str:
     """A sentence on what befell a candidate; empty if nothing did.
 
     Args:
         fault: its rejection, its evidence, or the id of the candidate that it repeats.
         task: names absent elements in counterexamples.
         limit: characters after which the text is cut, with the count of what is missing.
+        same: in what it repeats that candidate: `source`, `graph` or `behaviour`.
     """
     if isinstance(fault, Rejection):
         return one_line(str(fault), limit)
     if isinstance(fault, int):
-        return f"same graph as candidate {fault}"
+        return f"same {same} as candidate {fault}"
     if fault is None:
         return ""
     failed = [v for v in fault.verdicts if v.required and not v.holds]

@@ -30,7 +30,7 @@ FATE_MEANING = {
     "errored": "the examination of a required property failed",
     "refuted": "a required property has a counterexample",
     "rejected": "refused before it could be examined",
-    "duplicate": "the same graph as an earlier candidate",
+    "duplicate": "the same source, graph or behaviour as an earlier candidate",
     "unfinished": "not examined yet",
 }
 _WORST_FIRST: tuple[Status, ...] = ("REFUTED", "ERRORED", "UNKNOWN", "TESTED", "PROVED")
