@@ -240,9 +240,7 @@ def _dry_run(models: Models, task: TaskSpec, rounds: int, candidates: int, *, as
     out.print(f"--- system ---\n{prompts[0][0].content}", markup=False)
     for number, messages in enumerate(prompts, 1):
         out.print(f"--- round 1, candidate {number} ---\n{messages[-1].content}", markup=False)
-    usd = (
-        "unknown: litellm has no price for it, so --max-tokens is needed" if bound.usd is None else f"${bound.usd:.4f}"
-    )
+    usd = _no_price(models) if bound.usd is None else f"${bound.usd:.4f}"
     calls = f"{bound.least_calls} to {bound.most_calls} calls, retries of failed ones not counted"
     asked = ", ".join(f"{model.name} at {model.endpoint}" for model in models.writers)
     print_facts(
@@ -255,3 +253,10 @@ def _dry_run(models: Models, task: TaskSpec, rounds: int, candidates: int, *, as
             "asked": "nobody: this was a dry run",
         },
     )
+
+
+def _no_price(models: Models) -> str:
+    """What stands in for dollars where nobody knows a price: the tokens that bound the run, or that a bound is needed."""
+    tokens = models.budget.tokens
+    bounded = "--max-tokens is needed" if tokens is None else f"it ends at {tokens:,} tokens (--max-tokens)"
+    return f"unknown: no price is known, so {bounded}"

@@ -61,9 +61,9 @@ class Spend(Plain, frozen=True, kw_only=True):
 
     @property
     def money(self) -> str:
-        """`$0.0123`, `$0.0123 and 2 calls of unknown price`, or `unknown`."""
+        """`$0.0123`, `$0.0123 and 2 calls of unknown price`, or `price unknown`."""
         if self.unpriced and not self.usd:
-            return "unknown"
+            return "price unknown"
         known = f"${self.usd:.4f}"
         return f"{known} and {self.unpriced} calls of unknown price" if self.unpriced else known
 

@@ -78,12 +78,13 @@ class LitellmModel:
 
     @property
     def price(self) -> Price | None:
-        """From litellm's own list; a model that is not on it has no known price."""
+        """From litellm's own list; a model that is not on it, or stands there at nothing, has no known price."""
         try:
             prompt, answer = self._litellm.cost_per_token(model=self.name, prompt_tokens=1, completion_tokens=1)
         except Exception:  # litellm raises a bare Exception subclass for a model that it has no price of
             return None
-        return Price(prompt=float(prompt), answer=float(answer))
+        known = Price(prompt=float(prompt), answer=float(answer))
+        return known if known.prompt or known.answer else None  # servers of one's own and free tiers stand at zero
 
     async def ask(self, question: Question, timeout_s: float) -> Reply:
         """Ask once; `timeout_s` bounds the whole call, whatever the other end does."""

@@ -115,14 +115,18 @@ class _Builder:
 
 
 def _bounded(budget: Budget, asked: list[Model]) -> Budget:
-    """The budget, with a bound on tokens where only models on this machine are asked and nobody knows a price."""
+    """The budget, with a bound on tokens where only models on this machine are asked and nobody knows a price.
+
+    Not where dollars were to bound it, which they cannot: `Models.check` says so rather than let another bound stand in.
+    """
     if (
         budget.tokens is not None
+        or budget.usd is not None
         or any(model.leaves for model in asked)
         or all(model.price is not None for model in asked)
     ):
         return budget
-    return Budget(usd=budget.usd, tokens=LOCAL_TOKENS, calls=budget.calls, minutes=budget.minutes)
+    return Budget(tokens=LOCAL_TOKENS, calls=budget.calls, minutes=budget.minutes)
 
 
 def _asking(wanted: Wanted, writer: Model, reviewer: Model | None, fallbacks: tuple[Model, ...]) -> Asking:

@@ -161,6 +161,11 @@ def test_the_price_of_an_unknown_model_is_unknown(serve):
     assert 0 < priced.prompt < priced.answer < 1e-3
 
 
+@pytest.mark.parametrize("name", ["ollama/qwen3-coder", "gemini/gemma-3-27b-it"])
+def test_a_model_that_is_listed_at_nothing_has_no_known_price(litellm_there, name):
+    assert LitellmModel(name, environment={}, redactor=Redactor(), ask=False).price is None
+
+
 def test_an_unknown_provider_is_refused_before_any_call(litellm_there):
     with pytest.raises(ModelError, match="write PROVIDER/NAME"):
         LitellmModel("no-such-model", environment={}, redactor=Redactor())

@@ -26,6 +26,8 @@ from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.proposals.exchange import Answered, Asked
 from tfcaf_forge.proposals.faults import ModelError
 from tfcaf_forge.proposals.ledger import Budget
+from tfcaf_forge.proposals.named import LOCAL_TOKENS, Wanted
+from tfcaf_forge.proposals.named import models_of as named_models
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.verdict import Evidence
 from tfcaf_forge.sandbox.sandbox import Sandbox
@@ -447,6 +449,28 @@ def test_an_unknown_price_needs_a_token_budget(litellm_there, tmp_path, monkeypa
     assert "price of openai/nobody-knows is unknown" in str(fault)
     assert "--max-tokens" in str(fault)
     assert not list(tmp_path.rglob("run.db"))
+
+
+def test_dollars_cannot_bound_a_server_of_ones_own_and_tokens_do(litellm_there, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in ("synthesize", "stability"):
+        fault = invoke(command, "--model", "ollama/qwen3-coder", "--max-usd", "1")
+        assert isinstance(fault, ModelError)
+        assert "price of ollama/qwen3-coder is unknown; --max-usd cannot bound it; give --max-tokens" in str(fault)
+    assert not list(tmp_path.rglob("run.db"))
+
+
+def test_a_server_of_ones_own_is_bounded_by_tokens_where_nothing_is_said(litellm_there):
+    wanted = Wanted(model="ollama/qwen3-coder", dry=True)
+    models = named_models(wanted, load_task(TASK), {})
+    models.check()
+    assert models.budget == Budget(tokens=LOCAL_TOKENS)
+
+
+def test_a_dry_run_of_a_server_of_ones_own_says_that_no_price_is_known(litellm_there):
+    words = ["synthesize", "--task", TASK, "--model", "ollama/qwen3-coder", "--dry-run"]
+    assert "no price is known, so it ends at 500,000 tokens (--max-tokens)" in str(invoke(*words))
+    assert "no price is known, so --max-tokens is needed" in str(invoke(*words, "--max-usd", "1"))
 
 
 def test_a_dry_run_prints_prompts_and_an_estimate_and_asks_nobody(serve, tmp_path):
