@@ -67,6 +67,8 @@ MinutesOption = Annotated[
     float | None, _option("--max-minutes", min=0.01, help="Minutes, over all sessions of a run.", panel=_BUDGET)
 ]
 
+_BESIDE_TRANSCRIPT = frozenset({"transcript", "out", "as_json", "replay", "mutants", "jobs", "executor", "local_only"})
+"""Options that hold beside `--transcript`; that only this machine is asked holds there of itself."""
 _USUAL = {"--concurrency": 4, "--timeout": 180.0}
 
 
@@ -127,6 +129,21 @@ def check_options(model: str | None, transcript: Path | None, given: Mapping[str
         for name, value in given.items():
             if value:
                 raise InputError(f"{name} is about a model; name one with --model, or leave it out")
+
+
+def check_beside_transcript(context: typer.Context) -> None:
+    """Refuse options beside `--transcript` that would be ignored, since the recorded run has settled them.
+
+    Raises:
+        InputError: names the first one.
+    """
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if option.name not in _BESIDE_TRANSCRIPT and source is not None and source.name == "COMMANDLINE":
+            name = "/".join((max(option.opts, key=len), *option.secondary_opts))
+            raise InputError(
+                f"--transcript repeats a run with what it recorded, so {name} would be ignored; leave {name} out"
+            )
 
 
 @contextmanager

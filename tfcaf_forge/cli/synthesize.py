@@ -29,6 +29,7 @@ from tfcaf_forge.cli.synthesize_output import Show
 from tfcaf_forge.cli.training import JobsOption
 
 if TYPE_CHECKING:
+    from tfcaf_forge.pipeline.executor import Executor
     from tfcaf_forge.pipeline.synthesize import Synthesis
     from tfcaf_forge.proposals.session import Models
     from tfcaf_forge.records.task_spec import TaskSpec
@@ -54,6 +55,7 @@ _OFFLINE_CANDIDATES, _MODEL_CANDIDATES, _MUTANTS = 6, 3, 24
 
 
 def synthesize(
+    context: typer.Context,
     task: TaskOption = "lbf-8x8-2p-2f-coop",
     out: Annotated[
         Path | None,
@@ -117,14 +119,15 @@ def synthesize(
     """
     given = {
         "--evaluator-model": evaluator_model, "--fallback": fallback, "--api-base": api_base, "--api-key-env": api_key_env,
-        "--local-only": local_only and transcript is None, "--allow-host": allow_host, "--dry-run": dry_run, "--max-usd": max_usd,
+        "--local-only": local_only, "--allow-host": allow_host, "--dry-run": dry_run, "--max-usd": max_usd,
         "--max-tokens": max_tokens, "--max-calls": max_calls, "--max-minutes": max_minutes,
     }  # fmt: skip
     asking.check_options(model, transcript, given)
     if transcript is not None:
-        raise typer.Exit(_again(transcript, out, as_json=as_json))
-    models, words = None, [] if replay is None else ["--replay", str(replay)]
-    words += [] if mutants == _MUTANTS else ["--mutants", str(mutants)]
+        asking.check_beside_transcript(context)
+        with opened(executor, jobs) as workers:
+            raise typer.Exit(_again(transcript, out, replay, as_json=as_json, mutants=mutants, executor=workers))
+    models, words = None, _words(replay, mutants)
     if model is not None:
         from tfcaf_forge.pipeline.tasks import load_task
         from tfcaf_forge.proposals.asker import Limits
@@ -198,10 +201,18 @@ def _run(
     return result
 
 
-def _again(run: Path, out: Path | None, *, as_json: bool) -> int:
+def _words(replay: Path | None, mutants: int) -> list[str]:
+    """What the settings of a run do not say, so that its command can be repeated."""
+    words = [] if replay is None else ["--replay", str(replay)]
+    return words if mutants == _MUTANTS else [*words, "--mutants", str(mutants)]
+
+
+def _again(
+    run: Path, out: Path | None, replay: Path | None, *, as_json: bool, mutants: int, executor: Executor | None
+) -> int:
     """A recorded run once more, offline; says whether it came to the same winner."""
     from tfcaf_forge.errors import InputError
-    from tfcaf_forge.pipeline.asked import recorded_given, recorded_outcome, recorded_task
+    from tfcaf_forge.pipeline.asked import recorded_data, recorded_given, recorded_outcome, recorded_task
     from tfcaf_forge.pipeline.command import Given
 
     folder = out or run.with_name(f"{run.name}-again")
@@ -211,9 +222,8 @@ def _again(run: Path, out: Path | None, *, as_json: bool) -> int:
     kept = ("seed", "rounds", "candidates", "episodes", "profile", "backend", "limits")
     settings: dict[str, Any] = {name: recording.settings[name] for name in kept}
     settings["require"] = tuple(recording.settings.get("require", ()))
-    if recording.settings["replay"]:
-        settings["replay"] = run / "replay"
-    given = Given(task=recorded_given(run).task, transcript=str(run))
+    settings |= {"replay": recorded_data(run, replay), "mutants": mutants, "executor": executor}
+    given = Given(task=recorded_given(run).task, words=tuple(_words(replay, mutants)), transcript=str(run))
     result = _run(recorded_task(run), models, as_json=as_json, given=given, out=folder, **settings)
     then = recorded_outcome(run)
     same = then == result.winner_graph

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from tests.proposals.model.conftest import QUICK, Say, ScriptedServer, litellm_model, models_of
 from tfcaf_forge.cli.app import app
 from tfcaf_forge.errors import InputError
+from tfcaf_forge.pipeline.ranked import collect
 from tfcaf_forge.pipeline.report import report
 from tfcaf_forge.pipeline.synthesize import Brake, Judged, synthesize
 from tfcaf_forge.pipeline.tasks import load_task
@@ -30,6 +31,7 @@ from tfcaf_forge.proposals.named import LOCAL_TOKENS, Wanted
 from tfcaf_forge.proposals.named import models_of as named_models
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.verdict import Evidence
+from tfcaf_forge.replay.dataset import load_dataset
 from tfcaf_forge.sandbox.sandbox import Sandbox
 from tfcaf_forge.store import Store
 
@@ -490,6 +492,61 @@ def test_options_of_a_model_without_one_are_refused():
     fault = invoke("synthesize", "--max-usd", "3")
     assert isinstance(fault, InputError)
     assert "--max-usd is about a model" in str(fault)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A dataset for the loop's task."""
+    folder = tmp_path_factory.mktemp("data") / "logged"
+    collect(TASK, folder, episodes=40)
+    return folder
+
+
+@pytest.fixture
+def given_data(serve, data, tmp_path):
+    """A run by the command line that was ranked on a dataset from elsewhere."""
+    server = serve([Say(text=FINE)])
+    words = command(server, tmp_path / "run", "--rounds", 1, "--candidates", 1, "--replay", tmp_path / "logged")
+    (tmp_path / "logged").symlink_to(data)
+    return tmp_path / "run", json.loads(str(invoke(*words)))
+
+
+def test_a_run_on_given_data_is_repeated_on_it_where_it_was_or_where_replay_says(given_data, data, tmp_path):
+    folder, first = given_data
+    words = ["synthesize", "--transcript", folder, "--json", "--mutants", 0, "--out"]
+    assert json.loads(str(invoke(*words, tmp_path / "one")))["winner_graph"] == first["winner_graph"] != ""
+    (tmp_path / "logged").unlink()
+    fault = invoke(*words, tmp_path / "two")
+    assert isinstance(fault, InputError)
+    assert "give it with --replay DIR" in str(fault)
+    again = json.loads(str(invoke(*words, tmp_path / "two", "--replay", data, "--jobs", 2)))
+    assert again["winner_graph"] == first["winner_graph"]
+    with Store(tmp_path / "two", write=False) as store:
+        assert store.read("settings", dict)["replay"] == load_dataset(data).digest
+
+
+def test_other_data_than_a_run_was_ranked_on_is_refused(given_data, tmp_path):
+    folder, _ = given_data
+    collect(TASK, tmp_path / "other", episodes=10)
+    fault = invoke("synthesize", "--transcript", folder, "--out", tmp_path / "again", "--replay", tmp_path / "other")
+    assert isinstance(fault, InputError)
+    assert "is other data" in str(fault)
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--seed", "77"], ["--rounds", "3"], ["--task", TASK], ["--profile", "audit"], ["--sandbox", "docker"], ["--limits", "strict"],
+        ["--max-usd", "1"], ["--temperature", "1"], ["--no-stream"], ["--dry-run"], ["-t", TASK],
+    ],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_what_a_transcript_has_settled_is_refused_by_name(words, tmp_path):
+    fault = invoke("synthesize", "--transcript", tmp_path, *words)
+    assert isinstance(fault, InputError)
+    named = {"-t": "--task", "--no-stream": "--stream/--no-stream"}.get(words[0], words[0])
+    assert f"{named} would be ignored; leave {named} out" in str(fault)
 
 
 def test_a_population_goes_through_its_rounds(run, serve, tmp_path):
