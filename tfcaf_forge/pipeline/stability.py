@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tfcaf_forge.errors import InputError
+from tfcaf_forge.errors import InputError, StoreError
 from tfcaf_forge.pipeline.behaviour import Fingerprints, Floats, twin_of
 from tfcaf_forge.pipeline.candidates import Candidates
 from tfcaf_forge.pipeline.outcome import Brake, Notify, Synthesis
@@ -28,12 +28,13 @@ from tfcaf_forge.proposals.session import Models
 from tfcaf_forge.records.base import Plain, Record, canonical_json
 from tfcaf_forge.records.ranking import Interval
 from tfcaf_forge.records.task_spec import TaskSpec
-from tfcaf_forge.replay.dataset import load_dataset
+from tfcaf_forge.replay.dataset import load_dataset, read_info
 from tfcaf_forge.sandbox.profile import load_profile
 from tfcaf_forge.sandbox.sandbox import Sandbox
 from tfcaf_forge.store import Store
 
 OFFLINE = "offline"
+_REPLAY = "replay"
 _STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 """The 97.5 % points of Student's t with 1 to 10 degrees of freedom."""
 
@@ -137,6 +138,7 @@ def stability(
 
     Raises:
         InputError, ModelError: what was given is wrong.
+        StoreError: the folder was begun with other settings.
     """
     spec = load_task(task)
     if samples < 1:
@@ -147,9 +149,11 @@ def stability(
     folder = out or Path("runs") / f"stability-{spec.name}-{seed}"
     names = _folders(alone)
     brake = brake or Brake()
+    if replay is None:
+        _require_as_begun(folder, episodes, seed)
     for name, asked in zip(names[1:], alone, strict=True):
         _ask_first(asked, spec, folder / name, brake)
-    dataset = replay or _dataset(spec, folder / "replay", episodes, seed, progress)
+    dataset = replay or _dataset(spec, folder / _REPLAY, episodes, seed, progress)
     lines: list[Stability] = []
     baseline = 0.0
     with Sandbox(backend, load_profile(limits)) as sandbox:
@@ -210,6 +214,23 @@ def _folders(models: Sequence[Models]) -> list[str]:
         name = slug(asked.asking.model)
         names.append(name if name not in names else f"{name}-{len(names)}")
     return names
+
+
+def _require_as_begun(folder: Path, episodes: int, seed: int) -> None:
+    """Refuse other episodes than the folder was begun with, before anybody is asked: they would be kept in silence.
+
+    Raises:
+        StoreError: says how many they are.
+        DatasetError: what is there is no dataset.
+    """
+    if not (folder / _REPLAY).exists():
+        return
+    info = read_info(folder / _REPLAY)
+    if (info.episodes, info.seed) != (episodes, seed):
+        raise StoreError(
+            f"{folder} was begun with {info.episodes} episodes of seed {info.seed}, not {episodes} of seed {seed}; "
+            f"give --episodes {info.episodes} --seed {info.seed} to go on with them, or another --out"
+        )
 
 
 def _dataset(task: TaskSpec, folder: Path, episodes: int, seed: int, progress: Progress | None) -> Path:

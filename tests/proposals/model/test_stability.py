@@ -9,6 +9,8 @@ import pytest
 
 from tests.proposals.model.conftest import Say, litellm_model, models_of
 from tests.proposals.model.test_loop import FINE, MIXED_ROWS, TASK
+from tfcaf_forge.errors import StoreError
+from tfcaf_forge.pipeline.ranked import collect
 from tfcaf_forge.pipeline.stability import mean, stability, student, wilson
 from tfcaf_forge.proposals.faults import ModelError
 
@@ -40,6 +42,17 @@ def test_a_model_that_cannot_be_asked_is_found_out_before_anything_is_recorded(s
         stability(TASK, [models_of(good), models_of(broken)], samples=4, out=tmp_path, episodes=40)
     assert not (tmp_path / "replay").exists()
     assert not (tmp_path / "offline").exists()
+
+
+def test_other_episodes_than_a_folder_was_begun_with_are_refused_before_anybody_is_asked(serve, tmp_path):
+    begun = collect(TASK, tmp_path / "replay", episodes=20)
+    server = serve([Say(text=FINE)])
+    with pytest.raises(StoreError, match=r"begun with 20 episodes.*not 30.*--episodes 20 --seed 0.*another --out"):
+        stability(TASK, [models_of(litellm_model(server))], samples=1, out=tmp_path, episodes=30)
+    with pytest.raises(StoreError, match="of seed 0, not 20 of seed 1"):
+        stability(TASK, [models_of(litellm_model(server))], samples=1, out=tmp_path, episodes=20, seed=1)
+    assert server.requests == []
+    assert stability(TASK, samples=1, out=tmp_path, episodes=20).dataset == begun.digest
 
 
 def test_a_share_has_wilsons_interval():
