@@ -69,12 +69,12 @@ def stability(
     from tfcaf_forge.pipeline.tasks import load_task
     from tfcaf_forge.proposals.asker import Limits
     from tfcaf_forge.proposals.ledger import Budget
-    from tfcaf_forge.proposals.named import Wanted, models_of
+    from tfcaf_forge.proposals.named import Wanted, models_of, name_and_url
 
     spec = load_task(task)
 
     def wanted(name: str) -> Wanted:
-        plain, _, url = name.partition("@")
+        plain, url = name_and_url(name)
         return Wanted(
             model=plain, evaluator="none", fallbacks=(), api_base=url or api_base, api_key_env=api_key_env, strategy="qllm", seed=seed,
             temperature=temperature, answer_tokens=answer_tokens, repairs=repairs, stream=stream,

@@ -22,10 +22,17 @@ _BY_STATUS = {
 _FATAL = frozenset({"auth", "payment", "forbidden", "unknown-model", "bad-request"})
 _AGAIN = frozenset({"timeout", "rate-limit", "server", "connection"})
 _LENGTH = 300
+_TWO_CREDENTIALS = "credentials encoded in URL"
+"""What aiohttp says of a URL with a user and a password where a key is sent, too, as litellm does; nothing was sent."""
+_ONE_OF_THEM = (
+    "a user and a password in the URL cannot be sent beside a key; leave them out, and name a key with --api-key-env"
+)
 
 
 def fault_of(raised: BaseException, redactor: Redactor) -> Fault:
     """What an exception of litellm, or of what is below it, means."""
+    if any(_TWO_CREDENTIALS in str(cause) for cause in _chain(raised)):
+        return Fault(code="bad-request", message=_ONE_OF_THEM, fatal=True)
     kinds = {type(cause).__name__ for cause in _chain(raised)}
     code = _code(raised, kinds)
     text = " ".join(redactor.clean(str(raised)).split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import sys
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
@@ -14,8 +15,19 @@ _LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"}
 
 
 def host_of(endpoint: str) -> str:
-    """The host of a URL, in lower case; empty for a provider's name."""
-    return (urlsplit(endpoint).hostname or "").lower() if "://" in endpoint else ""
+    """The host of a URL, in lower case; empty for a provider's name.
+
+    Raises:
+        ModelError: it is no URL; shows nothing of a user or a password in it.
+    """
+    scheme, there, rest = endpoint.partition("://")
+    if not there:
+        return ""
+    address = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]  # what stands before `@` may hold our mark
+    try:
+        return (urlsplit(f"{scheme}://{address}").hostname or "").lower()
+    except ValueError:
+        raise ModelError(f"{address} is no address of a server; write http://HOST:PORT/v1") from None
 
 
 def is_loopback(host: str) -> bool:

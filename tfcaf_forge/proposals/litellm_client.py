@@ -17,7 +17,7 @@ from tfcaf_forge.proposals.extract import MAX_TEXT
 from tfcaf_forge.proposals.faults import CallFailed, Fault, ModelError
 from tfcaf_forge.proposals.govern import host_of, is_loopback, leaves_machine
 from tfcaf_forge.proposals.ledger import Price
-from tfcaf_forge.proposals.redact import Redactor
+from tfcaf_forge.proposals.redact import MARK, Redactor
 
 COMPROMISED = frozenset({"1.82.7", "1.82.8"})
 """Releases of March 2026 that carried code which steals credentials (BerriAI/litellm issues 24512, 24518)."""
@@ -68,6 +68,8 @@ class LitellmModel:
         self._litellm = import_litellm()
         provider = self._provider(api_base)
         self._api_base = api_base or _usual_base(provider, environment)
+        if MARK in self._api_base:
+            raise ModelError(f"{self._api_base} lacks the secret that {MARK} stands for; put it back in")
         self.endpoint = self._redactor.clean(self._api_base) or provider
         self._api_key = self._key(api_key_env, environment) if ask else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from tfcaf_forge.proposals.redact import Redactor
 from tfcaf_forge.proposals.session import Models
 from tfcaf_forge.records.task_spec import TaskSpec
 
+_WITH_URL = re.compile(r"(?P<name>.+?)@(?P<url>[a-z][a-z0-9+.-]*://.*)", re.I | re.S)
 LOCAL_TOKENS = 500_000
 """The token budget of a model on this machine where none is given: nobody bills it, yet nothing goes on for ever."""
 
@@ -81,6 +83,12 @@ def models_of(wanted: Wanted, task: TaskSpec, environment: Mapping[str, str]) ->
     )
 
 
+def name_and_url(text: str) -> tuple[str, str]:
+    """A model's name, and the URL of `NAME@URL`; empty for `NAME`, which may hold an `@` of its own."""
+    found = _WITH_URL.fullmatch(text)
+    return (text, "") if found is None else (found["name"], found["url"])
+
+
 class _Builder:
     """Names to models."""
 
@@ -104,7 +112,7 @@ class _Builder:
 
     def other(self, text: str) -> Model:
         """A further model: NAME@URL, or NAME at the first one's endpoint where the provider is the same."""
-        name, _, url = text.partition("@")
+        name, url = name_and_url(text)
         same = name.partition("/")[0] == self._wanted.model.partition("/")[0]
         return self.model(name, url or (self._wanted.api_base if same else ""))
 

@@ -26,7 +26,7 @@ _SHAPES = re.compile(
     r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]{0,8000}-----END [A-Z ]{0,30}PRIVATE KEY-----"
 )
 _BEARER = re.compile(r"\b(?P<kind>[Bb]earer)[ \t]+(?=[A-Za-z_\-+/=.~]{0,80}\d)[A-Za-z0-9_\-+/=.~]{12,}")
-_USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)[^\s/@'\"]{1,200}@")
+_USERINFO = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,20}://)[^\s/'\"]{1,200}@", re.I)
 _LEAST = 6
 """Shorter values would be found everywhere."""
 

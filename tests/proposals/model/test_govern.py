@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from tfcaf_forge.proposals.faults import ModelError
-from tfcaf_forge.proposals.govern import is_loopback, leaves_machine, only_local, require_local
+from tfcaf_forge.proposals.govern import host_of, is_loopback, leaves_machine, only_local, require_local
+from tfcaf_forge.proposals.redact import MARK
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.10", "::1"])
@@ -23,6 +24,18 @@ def test_everything_else_leaves_the_machine(endpoint):
     assert leaves_machine(endpoint)
     with pytest.raises(ModelError, match="--local-only"):
         require_local("some/model", endpoint)
+
+
+@pytest.mark.parametrize("user", ["user:pass", f"{MARK}", "user:p@ss", "us[er:pa]ss"])
+def test_a_user_and_a_password_are_no_part_of_the_host(user):
+    assert host_of(f"http://{user}@Gpu-Box:8000/v1") == "gpu-box"
+    assert host_of(f"http://{user}@[::1]:8000/v1?a=b@c") == "::1"
+
+
+def test_what_is_no_address_is_said_without_its_password():
+    with pytest.raises(ModelError, match=r"^\[no such is no address of a server; write http") as raised:
+        host_of("http://user:pass@[no such/v1")
+    assert "pass" not in str(raised.value)
 
 
 def test_an_allowed_host_may_be_asked():

@@ -14,6 +14,7 @@ from tfcaf_forge.proposals.answer import function_in
 from tfcaf_forge.proposals.exchange import Answered, Message, Question, Reply, Slot
 from tfcaf_forge.proposals.faults import CallFailed, Fault, ModelError
 from tfcaf_forge.proposals.litellm_client import LitellmModel, import_litellm
+from tfcaf_forge.proposals.named import name_and_url
 from tfcaf_forge.proposals.redact import MARK, Redactor
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streaming", "whole"])
@@ -164,6 +165,24 @@ def test_the_price_of_an_unknown_model_is_unknown(serve):
 @pytest.mark.parametrize("name", ["ollama/qwen3-coder", "gemini/gemma-3-27b-it"])
 def test_a_model_that_is_listed_at_nothing_has_no_known_price(litellm_there, name):
     assert LitellmModel(name, environment={}, redactor=Redactor(), ask=False).price is None
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("vertex_ai/claude-3-5-sonnet@20240620", ("vertex_ai/claude-3-5-sonnet@20240620", "")),
+        ("vertex_ai/claude@20240620@https://host/v1", ("vertex_ai/claude@20240620", "https://host/v1")),
+        ("openai/NAME@http://user:pass@127.0.0.1:8000/v1", ("openai/NAME", "http://user:pass@127.0.0.1:8000/v1")),
+        ("openai/NAME", ("openai/NAME", "")),
+    ],
+)
+def test_a_name_may_hold_an_at_sign_and_a_url_follows_one(text, parts):
+    assert name_and_url(text) == parts
+
+
+def test_a_url_whose_password_was_left_out_is_refused_before_any_call(litellm_there):
+    with pytest.raises(ModelError, match="lacks the secret"):
+        LitellmModel("openai/x", api_base=f"http://{MARK}@127.0.0.1:1/v1", environment={}, redactor=Redactor())
 
 
 def test_an_unknown_provider_is_refused_before_any_call(litellm_there):

@@ -488,6 +488,29 @@ def test_a_dry_run_prints_prompts_and_an_estimate_and_asks_nobody(serve, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+def test_a_password_in_a_url_is_in_no_file_and_in_no_output(serve, tmp_path):
+    server = serve([Say(text=FINE)])
+    secret = "hunter2-and-more"
+    words = command(server, tmp_path / "run", "--rounds", 1, "--candidates", 1, "--local-only")
+    words[words.index(server.url)] = server.url.replace("://", f"://user:{secret}@")
+    done = forge(*words, cwd=tmp_path)
+    assert (done.returncode, server.requests) == (2, [])
+    assert "cannot be sent beside a key; leave them out, and name a key with --api-key-env" in done.stderr
+    assert "Traceback" not in done.stderr
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert secret not in done.stdout + done.stderr
+    assert secret.encode() not in written
+    assert b"[redacted]@127.0.0.1" in written
+
+
+def test_a_fallback_with_a_version_in_its_name_keeps_it(litellm_there):
+    name = "vertex_ai/claude-3-5-sonnet@20240620"
+    wanted = Wanted(model="ollama/qwen3-coder", evaluator=name, fallbacks=(name,), dry=True)
+    models = named_models(wanted, load_task(TASK), {})
+    assert models.asking.fallbacks == ((name, "vertex_ai"),)
+    assert (models.asking.evaluator, models.asking.evaluator_endpoint) == (name, "vertex_ai")
+
+
 def test_options_of_a_model_without_one_are_refused():
     fault = invoke("synthesize", "--max-usd", "3")
     assert isinstance(fault, InputError)

@@ -104,6 +104,7 @@ def test_a_longer_secret_goes_before_a_shorter_one_inside_it():
 
 def test_credentials_in_a_url_are_removed():
     assert Redactor().clean("https://user:pass@host/v1") == f"https://{MARK}@host/v1"
+    assert Redactor().clean("HTTPS://user:p@ss@host/v1") == f"HTTPS://{MARK}@host/v1"
 
 
 @pytest.mark.parametrize(
