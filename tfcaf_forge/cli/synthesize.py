@@ -242,6 +242,7 @@ def _dry_run(models: Models, task: TaskSpec, rounds: int, candidates: int, *, as
     """What the first round would ask, and what a run may come to at most."""
     from tfcaf_forge.proposals.session import estimate, first_prompts
 
+    models.asking.check()
     prompts, bound = first_prompts(models, task, candidates), estimate(models, task, rounds, candidates)
     if as_json:
         print_json({"schema": 1, "prompts": prompts, "estimate": bound})

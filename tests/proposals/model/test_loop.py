@@ -511,6 +511,15 @@ def test_a_fallback_with_a_version_in_its_name_keeps_it(litellm_there):
     assert (models.asking.evaluator, models.asking.evaluator_endpoint) == (name, "vertex_ai")
 
 
+@pytest.mark.parametrize(
+    "words", [("--strategy", "foo"), ("--temperature", "nan"), ("--answer-tokens", "-5")], ids=lambda words: words[0]
+)
+def test_a_dry_run_refuses_what_the_run_would_refuse(words):
+    fault = invoke("synthesize", "--model", "recorded/lbf-8x8", "--dry-run", *words)
+    assert isinstance(fault, InputError)
+    assert " ".join(words) in str(fault)
+
+
 def test_options_of_a_model_without_one_are_refused():
     fault = invoke("synthesize", "--max-usd", "3")
     assert isinstance(fault, InputError)
