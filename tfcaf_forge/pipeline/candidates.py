@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tfcaf_forge.pipeline.layers import kind_of, sessions
 from tfcaf_forge.proposals.base import Attempt, Draft
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.ranking import Score
 from tfcaf_forge.records.rejection import Rejection
-from tfcaf_forge.records.traced import Traced
+from tfcaf_forge.records.traced import Isolation, Traced
 from tfcaf_forge.records.verdict import Evidence
 from tfcaf_forge.store import Store
 
@@ -20,6 +21,7 @@ class Candidates:
     Attributes:
         proposals, rejections, traced, evidence, scores: the records.
         duplicates: by candidate, the earlier one that it repeats.
+        isolations: every different set of layers that candidates have run behind, in the order of writing.
     """
 
     def __init__(self, store: Store) -> None:
@@ -31,6 +33,7 @@ class Candidates:
         self.traced = store.read_all("traced", Traced)
         self.evidence = store.read_all("evidence", Evidence)
         self.scores = store.read_all("score", Score)
+        self.isolations = sessions(store)
 
     def propose(self, proposal: Proposal) -> None:
         """Keep a proposal."""
@@ -52,6 +55,12 @@ class Candidates:
         """Keep that a candidate is the same as an earlier one."""
         self._store.append("duplicate", twin, number)
         self.duplicates[number] = twin
+
+    def held(self, isolation: Isolation) -> None:
+        """Keep what holds candidates in from here on, unless that is known already."""
+        if isolation not in self.isolations:
+            self._store.append(kind_of(len(self.isolations)), isolation)
+            self.isolations.append(isolation)
 
     def trace(self, traced: Traced) -> None:
         """Keep a candidate's graph."""

@@ -6,7 +6,7 @@ the sandbox; everybody's by the digest of its graph; and a model's by what it do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tfcaf_forge.pipeline.behaviour import Fingerprints, Floats, twin_of
 from tfcaf_forge.pipeline.candidates import Candidates
@@ -15,7 +15,7 @@ from tfcaf_forge.pipeline.spread import Work
 from tfcaf_forge.proposals.normal import normal_source
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.rejection import Rejection
-from tfcaf_forge.records.traced import Traced
+from tfcaf_forge.records.traced import Isolation, Traced
 
 
 class Judge:
@@ -25,23 +25,35 @@ class Judge:
         candidates: what is known already.
         work: sandbox, proofs and trials, and scores on the replay dataset.
         fingerprints: inputs to tell behaviours by; None where sources and behaviours are not compared.
+        layers: what holds candidates in now.
         notify: told of every stage.
     """
 
-    def __init__(self, candidates: Candidates, work: Work, fingerprints: Fingerprints | None, notify: Notify) -> None:
+    def __init__(
+        self,
+        candidates: Candidates,
+        work: Work,
+        fingerprints: Fingerprints | None,
+        layers: Callable[[], Isolation],
+        notify: Notify,
+    ) -> None:
         """Nothing is judged yet."""
-        self._known, self._work = candidates, work
+        self._known, self._work, self._layers = candidates, work, layers
         self._fingerprints, self._notify = fingerprints, notify
         self._prints: dict[int, Floats] = {}
 
     def of(self, proposal: Proposal) -> Judged:
-        """Everything for one candidate that is not on the disk yet."""
+        """Everything for one candidate that is not on the disk yet; every earlier one is to be judged before.
+
+        One that has its graph was found to copy nobody's source when it was traced. It is not compared again: what was
+        found then stands, whoever has been proposed since.
+        """
         number, known = proposal.id, self._known
         if number in known.rejections:
             return Judged(proposal, rejection=known.rejections[number])
         if number in known.duplicates:
             return Judged(proposal, duplicate=known.duplicates[number])
-        twin = self._copied(proposal)
+        twin = None if number in known.traced else self._copied(proposal)
         if twin is not None:
             return self._repeats(proposal, twin, "source")
         traced = known.traced.get(number) or self._trace(proposal)
@@ -71,7 +83,9 @@ class Judge:
 
     def _trace(self, proposal: Proposal) -> Traced | Rejection:
         self._tell(proposal, "sandbox")
+        self._known.held(self._layers())
         outcome = self._work.trace(proposal)
+        self._known.held(self._layers())  # the sandbox may have been started anew, elsewhere than before
         if isinstance(outcome, Rejection):
             self._known.reject(proposal.id, outcome)
         else:
@@ -87,12 +101,12 @@ class Judge:
         if self._fingerprints is None:
             return None
         mine, known = normal_source(proposal.source), self._known
-        earlier = (p for i, p in known.proposals.items() if i < proposal.id and i not in known.duplicates)
+        earlier = (p for i, p in sorted(known.proposals.items()) if i < proposal.id and i not in known.duplicates)
         return next((p.id for p in earlier if normal_source(p.source) == mine), None)
 
     def _twin(self, traced: Traced) -> tuple[int | None, str]:
         """An earlier candidate with the same graph, or one that does the same; and which of the two it is."""
-        earlier = ((i, t) for i, t in self._known.traced.items() if i < traced.candidate)
+        earlier = ((i, t) for i, t in sorted(self._known.traced.items()) if i < traced.candidate)
         same = next((i for i, other in earlier if other.graph_digest == traced.graph_digest), None)
         if same is not None or self._fingerprints is None:
             return same, "graph"

@@ -172,7 +172,8 @@ class Synthesis(Plain, frozen=True, kw_only=True):
         proposed, rejected, refuted, duplicates, accepted: how many candidates met which fate.
         evidence: the verdicts on the winner.
         stopped, detail: why the run ended before its last round (`budget`, `breaker`, `interrupted`, `transcript`),
-            and the same as a sentence; empty if it did not. A stopped run can be resumed.
+            and the same as a sentence, with those whose answers are there and are judged on resuming; empty if it did
+            not. A stopped run can be resumed, also where other layers of the sandbox hold.
         waiting: by candidate, the code of an answer that held no function where the run stopped before its repair was
             asked for. The call is counted and its answer kept: resuming begins with the repair.
         resume: the command line that resumes or repeats it.

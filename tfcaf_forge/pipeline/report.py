@@ -12,6 +12,7 @@ from tfcaf_forge.errors import ForgeError, StoreError
 from tfcaf_forge.pipeline.command import given_of
 from tfcaf_forge.pipeline.export import manifest_of
 from tfcaf_forge.pipeline.facts import Facts, facts_of
+from tfcaf_forge.pipeline.layers import sessions, weakest
 from tfcaf_forge.proposals.exchange import Answered, Asked
 from tfcaf_forge.records.equivalence import Equivalence
 from tfcaf_forge.records.mutation import MutationScore
@@ -20,7 +21,7 @@ from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.ranking import Ranking
 from tfcaf_forge.records.rejection import Rejection
 from tfcaf_forge.records.task_spec import TaskSpec
-from tfcaf_forge.records.traced import Isolation, Traced
+from tfcaf_forge.records.traced import Traced
 from tfcaf_forge.records.verdict import Evidence
 from tfcaf_forge.replay.dataset import DatasetInfo
 from tfcaf_forge.reports.facts import Call, KernelFile, LogLine, RunRecords
@@ -108,7 +109,7 @@ def records_with(store: Store, facts: Facts, measured: Mapping[str, Any], waiver
         kernel=None if winner is None else _kernel_file(store.folder / KERNEL, facts.kernel_path),
         graph_text="" if winner is None or winner not in traced else graph_text(traced[winner], task),
         dataset=_dataset(store),
-        isolation=store.read("isolation", Isolation),
+        isolation=weakest([*sessions(store), *(one.isolation for one in traced.values())]),
         environment=facts.environment,
         started=_time(entries, None),
         finished=_time(entries, "ranking") if ranking is not None else None,

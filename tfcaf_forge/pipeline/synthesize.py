@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import takewhile
 from pathlib import Path
 
 import msgspec
@@ -43,6 +44,7 @@ from tfcaf_forge.proposals.evaluator import Advice
 from tfcaf_forge.proposals.faults import ModelError
 from tfcaf_forge.proposals.session import Models, Session
 from tfcaf_forge.ranking.rank import Ranker
+from tfcaf_forge.records.equivalence import Equivalence
 from tfcaf_forge.records.proposal import Proposal
 from tfcaf_forge.records.ranking import Ranking, Score
 from tfcaf_forge.records.task_spec import TaskSpec
@@ -177,7 +179,7 @@ class _Run:
         """Run the loop to its end and write kernel and report."""
         with self._sandbox() as sandbox:
             ranker, work = self._begin(sandbox)
-            judge = Judge(self._candidates, work, None, self._notify)
+            judge = Judge(self._candidates, work, None, lambda: sandbox.isolation, self._notify)
             for turn in range(self._settings.rounds):
                 places = range(turn * self._settings.candidates, (turn + 1) * self._settings.candidates)
                 if isinstance(work, Spread):
@@ -201,7 +203,7 @@ class _Run:
             with self._sandbox() as sandbox:
                 ranker, work = self._begin(sandbox)
                 fingerprints = Fingerprints(self._task, ranker.states, self._settings.seed)
-                judge = Judge(self._candidates, work, fingerprints, self._notify)
+                judge = Judge(self._candidates, work, fingerprints, lambda: sandbox.isolation, self._notify)
                 for turn in range(self._settings.rounds):
                     self._draft(turn, ranker.baseline)
                     self._judge_round(turn, judge, work)
@@ -257,20 +259,24 @@ class _Run:
         self._ended, self._waiting = drafts, {ids[index]: code for index, code in sorted(drafts.waiting.items())}
 
     def _judge_round(self, turn: int, judge: Judge, work: Here | Spread) -> None:
-        """Judge the proposals of a round that are there."""
-        first = turn * self._settings.candidates + 1
+        """Judge the proposals of a round up to the first that is missing.
+
+        What comes after it waits: which of two equal candidates is the duplicate depends on their order in the loop,
+        and not on which of them was answered before the run was stopped.
+        """
+        first, known = turn * self._settings.candidates + 1, self._candidates.proposals
         numbers = range(first, first + self._settings.candidates)
         if isinstance(work, Spread):
-            known = self._candidates.proposals
-            work.expect(judge.untouched([known[number] for number in numbers if number in known]))
+            work.expect(judge.untouched([known[number] for number in takewhile(known.__contains__, numbers)]))
         for number in numbers:
             if self._brake.pulled:
                 self._ended = Drafts(
                     by_index={}, stopped="interrupted", detail="stopped; what was asked is on the disk"
                 )
                 return
-            if number in self._candidates.proposals:
-                self._notify(judge.of(self._candidates.proposals[number]))
+            if number not in known:
+                return
+            self._notify(judge.of(known[number]))
 
     def _called(self) -> None:
         """A call to a model has begun or ended."""
@@ -297,8 +303,9 @@ class _Run:
         """Rank, export the winner, write the report. What is not final is written as a file, never as a record."""
         known = self._candidates
         ranking = ranker.rank(list(known.scores.values()), {i: known.traced[i].graph for i in known.scores})
-        self._store.append("isolation", sandbox.isolation)
         if not self._ended.stopped:
+            if not known.isolations:  # nothing came as far as the sandbox
+                known.held(sandbox.isolation)
             self._store.append("ranking", ranking)
         kernel: KernelFile | None = None
         if ranking.winner is not None:
@@ -306,10 +313,7 @@ class _Run:
             sha256 = write_kernel(self._store, ranking.winner, path)
             kernel = KernelFile(path=str(path), size=path.stat().st_size, sha256=sha256)
         if not (self._ended.stopped or self._brake.pulled):
-            Crowned(
-                store=self._store, sandbox=sandbox, task=self._task, candidate=ranking.winner,
-                kernel=self._store.folder / KERNEL, dataset=ranker.dataset, mutants=self._settings.mutants,
-            ).record(lambda text: self._notify(Checking(text)))  # fmt: skip
+            self._crown(ranking.winner, ranker.dataset, sandbox)
         if self._session is None:
             return self._synthesis(ranking, kernel, write_report(self._store))
         advice = self._advice(ranker.baseline)
@@ -317,13 +321,30 @@ class _Run:
         return msgspec.structs.replace(
             found,
             stopped=self._ended.stopped,
-            detail=self._ended.detail,
+            detail=self._detail(),
             waiting=self._waiting,
             spend=self._session.spend,
             advice=advice,
             reviewer_fault=self._session.coder.reviewer_fault,
             departures=write_departures(self._store),
         )
+
+    def _crown(self, winner: int | None, dataset: Dataset, sandbox: Sandbox) -> None:
+        """Record what is recorded of the winner alone. Its source runs for that once more, behind the layers of now."""
+        if winner is not None and self._store.read("equivalence", Equivalence, winner) is None:
+            self._candidates.held(sandbox.isolation)
+        Crowned(
+            store=self._store, sandbox=sandbox, task=self._task, candidate=winner, kernel=self._store.folder / KERNEL,
+            dataset=dataset, mutants=self._settings.mutants,
+        ).record(lambda text: self._notify(Checking(text)))  # fmt: skip
+
+    def _detail(self) -> str:
+        """Why the run ended early, and whose answers are there without having been judged."""
+        known = self._candidates
+        later = [str(number) for number in sorted(known.proposals) if not known.done(number)]
+        if not self._ended.stopped or not later:
+            return self._ended.detail
+        return f"{self._ended.detail}; answered, and judged on resuming: candidate {', '.join(later)}"
 
     def _advice(self, baseline: Score) -> Advice | None:
         """The evaluator's choice, once the run has come to its end."""

@@ -73,7 +73,7 @@ class RunRecords:
         ranking, manifest, kernel: how it ended; None if it did not get there.
         graph_text: the winner's graph as `graph.printer.to_text` writes it.
         dataset: a summary of the replay dataset: `digest`, `episodes`, `transitions`, and whatever else is known.
-        isolation: layers in force while candidates ran.
+        isolation: layers in force while candidates ran; active are those that held for every one of them.
         environment: versions and machine, by name.
         started, finished: when; `finished` is None for a run that was interrupted.
         command: the command line that repeats the run.
