@@ -11,6 +11,7 @@ from tfcaf_forge.errors import DatasetError
 from tfcaf_forge.graph.canonical import canonical
 from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref
 from tfcaf_forge.graph.verify import verify
+from tfcaf_forge.pipeline.ranked import rank
 from tfcaf_forge.ranking.bench import equal_weights, mixing_of
 from tfcaf_forge.ranking.credit import distance_from_equal, starved, weakness
 from tfcaf_forge.ranking.rank import Ranker
@@ -250,3 +251,63 @@ def test_a_score_of_before_there_was_a_prediction_is_still_read_and_decides_by_i
     del data["predicted"]
     old = from_json(json.dumps(data).encode(), Score, what="old")
     assert (old.predicted, old.decides, old.ahead) == (None, score.score, score.gain)
+
+
+@pytest.fixture(scope="module")
+def strays(task: TaskSpec, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Episodes with one state in which a level is 0, which the task does not declare."""
+    batch = world(task)
+    batch.state[7, 1, 2] = 0
+    return write_dataset(tmp_path_factory.mktemp("strays") / "replay", task, batch, seed=0)
+
+
+def divided(task: TaskSpec, *, bent: bool = False) -> OpGraph:
+    """sum_i q_i divided by agents[0].level, of tanh q_i if bent."""
+    return graph_of(
+        task,
+        Node("slice.Tensor", (Ref(1), 1, 2, 3, 1)),
+        Node("tanh", (Ref(0),)) if bent else Node("mul.Tensor", (Ref(0), 1.5)),
+        Node("sum.dim_IntList", (Ref(3), (1,), True, None)),
+        Node("div.Tensor", (Ref(4), Ref(2))),
+    )
+
+
+@pytest.mark.parametrize("bent", [False, True])
+def test_what_is_not_finite_on_a_replayed_row_stands_last_and_never_wins(
+    strays: Dataset, task: TaskSpec, bent: bool
+) -> None:
+    ranker = Ranker(strays, task, seed=0)
+    graphs = {1: divided(task, bent=bent), 2: by_level(task, first=5, second=2)}
+    scores = [ranker.score(i, graph) for i, graph in graphs.items()]
+    ranking = ranker.rank(scores, graphs)
+    assert [score.candidate for score in ranking.scores] == [2, 1]
+    assert (ranking.winner, ranking.best_share) == (2, {"2": 1.0, "1": 0.0})
+    assert scores[0].components["undefined_rows"] == 1.0
+    assert "undefined_rows" not in scores[1].components
+    assert from_json(canonical_json(ranking), Ranking, what="a record") == ranking
+    assert list(ranker.predictions(graphs)) == [2, 1]
+    assert ranker.refined(graphs[1], np.nan) < ranker.refined(graphs[2], -5.0)
+    alone = ranker.rank(scores[:1], {1: graphs[1]})
+    assert (alone.winner, alone.better_than_baseline) == (None, False)
+
+
+def test_the_row_and_the_field_at_which_a_function_is_not_finite_are_named(strays: Dataset, task: TaskSpec) -> None:
+    ranker = Ranker(strays, task, seed=0)
+    why = ranker.undefined(divided(task))
+    assert why is not None
+    assert "on 1 of 600 replayed rows, first in episode 7, step 1, where" in why
+    assert "agents[0].level = 0" in why
+    assert ranker.undefined(by_level(task, first=2, second=5)) is None
+
+
+def test_a_file_whose_function_is_not_finite_on_a_replayed_row_is_refused(
+    strays: Dataset, task: TaskSpec, tmp_path: Path
+) -> None:
+    file = tmp_path / "divided.py"
+    file.write_text(
+        "def tfcaf(local_q, state):\n    return local_q.sum(dim=1, keepdim=True) / state[:, 2:3]\n",
+        encoding="utf-8",
+    )
+    found = rank([file], task, strays.path)
+    assert found.ranking is None
+    assert "agents[0].level = 0" in found.refused[str(file)]

@@ -94,7 +94,9 @@ def rank(
     tell: Callable[[str], None] | None = None,
     executor: Executor | None = None,
 ) -> Ranked:
-    """Rank kernels and source files on a replay dataset. Sources are vetted first.
+    """Rank kernels and source files on a replay dataset. Sources are vetted first, on the replayed states among others.
+
+    A file whose function is not finite on a replayed row is refused, with the row and its fields.
 
     Args:
         files: `.safetensors` kernels, or Python files.
@@ -120,7 +122,7 @@ def rank(
     refused: dict[str, str] = {}
     made: dict[int, OpGraph] = {}
     scores = []
-    with _Graphs(spec, seed, backend, limits) as graphs:
+    with _Graphs(spec, ranker, seed, backend, limits) as graphs:
         for number, file in enumerate(files, 1):
             found = graphs.of(file, number)
             if isinstance(found, str):
@@ -147,8 +149,8 @@ def simulated(dataset: Dataset, task: TaskSpec) -> Doubles:
 class _Graphs:
     """Graphs from files; the sandbox is started with the first source file."""
 
-    def __init__(self, task: TaskSpec, seed: int, backend: str, limits: str) -> None:
-        self._task, self._seed, self._backend, self._limits = task, seed, backend, limits
+    def __init__(self, task: TaskSpec, ranker: Ranker, seed: int, backend: str, limits: str) -> None:
+        self._task, self._ranker, self._seed, self._backend, self._limits = task, ranker, seed, backend, limits
         self._sandbox: Sandbox | None = None
 
     def of(self, file: Path, number: int) -> OpGraph | str:
@@ -159,10 +161,13 @@ class _Graphs:
         if isinstance(proposal, Rejection):
             return str(proposal)
         self._sandbox = self._sandbox or Sandbox(self._backend, load_profile(self._limits))
-        examiner = Examiner(self._task, self._sandbox, seed=self._seed)
+        examiner = Examiner(self._task, self._sandbox, seed=self._seed, states=self._ranker.states)
         traced = examiner.trace(proposal)
         if isinstance(traced, Rejection):
             return str(traced)
+        undefined = self._ranker.undefined(traced.graph)
+        if undefined is not None:
+            return undefined
         evidence = examiner.examine(traced)
         broken = [v.property_id for v in evidence.verdicts if v.required and not v.holds]
         return f"refuted: {', '.join(broken)}" if broken else traced.graph
@@ -173,7 +178,7 @@ class _Graphs:
         graph, manifest = read_kernel(file)
         if manifest.task_digest != self._task.digest:
             return f"it was made for the task {manifest.task}, whose TaskSpec differs"
-        return graph
+        return self._ranker.undefined(graph) or graph
 
     def __enter__(self) -> _Graphs:
         return self

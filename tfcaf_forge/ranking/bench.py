@@ -112,4 +112,6 @@ def mixing_of(graph: OpGraph, state: Floats, local_q: Floats | None = None) -> M
     if local_q is not None and not is_affine(graph):
         at = np.ascontiguousarray(local_q, dtype=np.float32)
     q_tot, credit = evaluate(graph, at, np.ascontiguousarray(state))
-    return Mixing(credit=credit, bias=q_tot[:, 0] - (credit * at).sum(axis=1))
+    with np.errstate(invalid="ignore"):  # what is not finite is told by `undefined_rows`
+        bias = q_tot[:, 0] - (credit * at).sum(axis=1)
+    return Mixing(credit=credit, bias=bias)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tfcaf_forge.graph.affine import is_affine
 from tfcaf_forge.graph.opgraph import OpGraph
@@ -17,6 +18,7 @@ from tfcaf_forge.ranking.bench import Bench, mixing_of
 from tfcaf_forge.ranking.features import Floats
 from tfcaf_forge.ranking.fits import Errors, design, evaluation, ridge_errors
 from tfcaf_forge.ranking.score import FOLDS, RIDGE, Doubles, Mixing
+from tfcaf_forge.ranking.undefined import undefined_rows
 
 TANGENTS = 2
 """How often the tangent of a function that is not affine is taken anew at the fitted local values."""
@@ -34,6 +36,8 @@ class Measured:
         contribution: errors of the shares of credit and their weights, by episode; None where the truth is unknown.
         starved, uneven: by episode, sums over rows; `rows` is how many there are.
         sensitivity, weak, distance: of the whole dataset.
+        undefined: bool [M], rows on which the candidate is not finite. If there is one, the figures are those of a candidate without
+            any credit, so that all of them are numbers; they say nothing about it.
     """
 
     credit: Floats
@@ -50,11 +54,14 @@ class Measured:
     sensitivity: float
     weak: float
     distance: float
+    undefined: npt.NDArray[np.bool_]
 
 
 def measure(graph: OpGraph, bench: Bench) -> Measured:
     """Everything that the closed forms say about a verified graph."""
-    mixing = fitted_mixing(graph, bench)
+    found = fitted_mixing(graph, bench)
+    undefined = undefined_rows(found)
+    mixing = _defined(found)
     bias = mixing.bias.astype(np.float64)
     x = design(mixing, bench.phi)
     returns = ridge_errors(x, bench.target - bias, bench.target, bench.episode)
@@ -85,12 +92,20 @@ def measure(graph: OpGraph, bench: Bench) -> Measured:
         sensitivity=credits.sensitivity(mixing.credit),
         weak=credits.weakness(mixing.credit, bench.q_scale),
         distance=credits.distance_from_equal(mixing.credit),
+        undefined=undefined,
     )
+
+
+def _defined(mixing: Mixing) -> Mixing:
+    """The mixing, or where a row of it is not finite one without credit and bias."""
+    if not undefined_rows(mixing).any():
+        return mixing
+    return Mixing(np.zeros_like(mixing.credit), np.zeros_like(mixing.bias))
 
 
 def return_errors(graph: OpGraph, bench: Bench) -> Errors:
     """The first of the figures alone."""
-    mixing = fitted_mixing(graph, bench)
+    mixing = _defined(fitted_mixing(graph, bench))
     return ridge_errors(design(mixing, bench.phi), bench.target - mixing.bias, bench.target, bench.episode)
 
 
@@ -131,11 +146,13 @@ def _log_gain(mine: Errors, base: Errors, picks: Doubles) -> Doubles:
 
 
 def fitted_mixing(graph: OpGraph, bench: Bench) -> Mixing:
-    """Credit and bias; the tangent of what is not affine follows the local values that it leads to."""
+    """Credit and bias; the tangent of what is not affine follows the local values that it leads to, while it is finite."""
     mixing = mixing_of(graph, bench.state)
     if is_affine(graph):
         return mixing
     for _ in range(TANGENTS):
+        if undefined_rows(mixing).any():
+            break
         local_q = _fitted_locals(mixing, bench)
         mixing = mixing_of(graph, bench.state, local_q)
     return mixing

@@ -14,6 +14,7 @@ from tfcaf_forge.ranking.measure import Measured, explained, gains, measure
 from tfcaf_forge.ranking.order import Standing, standing
 from tfcaf_forge.ranking.rule import load_rule
 from tfcaf_forge.ranking.score import METHOD, Doubles
+from tfcaf_forge.ranking.undefined import reason
 from tfcaf_forge.records.ranking import Interval, Ranking, Score
 from tfcaf_forge.records.task_spec import TaskSpec
 from tfcaf_forge.replay.dataset import Dataset
@@ -59,23 +60,24 @@ class Ranker:
             self._measured[digest] = measure(graph, self._bench)
         return self._measured[digest]
 
+    def undefined(self, graph: OpGraph) -> str | None:
+        """Why a verified graph cannot be ranked: it is not finite on a replayed row; None if it is on all of them."""
+        rows = self.measured(graph).undefined
+        return reason(rows, self._bench, self._task) if rows.any() else None
+
     def gains(self, graph: OpGraph) -> dict[str, float]:
         """The figures of `ranking.measure.gains` on the dataset as it is."""
         whole = np.ones((1, self._bench.picks.shape[1]))
         return {name: float(values[0]) for name, values in gains(self.measured(graph), self._base, whole).items()}
 
     def score(self, candidate: int, graph: OpGraph) -> Score:
-        """Score one candidate's verified graph."""
+        """Score one candidate's verified graph; one that is not finite on a replayed row is predicted below all that are."""
         mine, picks = self.measured(graph), self._bench.picks
         whole = np.ones((1, picks.shape[1]))
         samples, base = explained(mine.returns, picks), explained(self._base.returns, picks)
         value, base_value = (float(explained(m.returns, whole)[0]) for m in (mine, self._base))
         figures = self.gains(graph)
-        rule = load_rule()
-        predicted = rule.predict(self._task.name, gains(mine, self._base, picks))
-        ends = _interval(
-            float(rule.predict(self._task.name, {name: np.array([v]) for name, v in figures.items()})[0]), predicted
-        )
+        ends = _interval(float(self._predicted(graph, whole)[0]), self._predicted(graph, picks))
         return Score(
             candidate=candidate,
             graph=codec.digest(graph),
@@ -86,6 +88,7 @@ class Ranker:
                 "distance_from_equal": mine.distance,
                 "affine": float(mine.affine),
                 **{f"{name}_gain" if name in _GAINS else name: round(v, 9) for name, v in figures.items()},
+                **({"undefined_rows": float(mine.undefined.sum())} if mine.undefined.any() else {}),
             },
             predicted=ends,
         )
@@ -93,12 +96,14 @@ class Ranker:
     def rank(self, scores: Sequence[Score], graphs: Mapping[int, OpGraph] | None = None) -> Ranking:
         """Put scores in the order of their predictions, the best first; of equals the earlier candidate.
 
+        What is not finite on a replayed row stands last and never wins.
+
         Args:
             scores: of the candidates.
             graphs: by candidate; needed to say who is tied with the best.
         """
         order = sorted(scores, key=lambda score: (-score.decides.value, score.candidate))
-        best = order[0] if order else None
+        best = order[0] if order and "undefined_rows" not in order[0].components else None
         place = self._standing(order, graphs or {})
         return Ranking(
             method=METHOD,
@@ -119,21 +124,25 @@ class Ranker:
 
     def predictions(self, graphs: Mapping[int, OpGraph]) -> dict[int, Doubles]:
         """The rule's prediction on every bootstrap sample, by candidate, the best on all data first."""
-        rule, picks = load_rule(), self._bench.picks
+        picks = self._bench.picks
         whole = np.ones((1, picks.shape[1]))
-
-        def predicted(graph: OpGraph, samples: Doubles) -> Doubles:
-            return rule.predict(self._task.name, gains(self.measured(graph), self._base, samples))
-
-        order = sorted(graphs, key=lambda i: (-round(float(predicted(graphs[i], whole)[0]), 9), i))
-        return {i: predicted(graphs[i], picks) for i in order}
+        order = sorted(graphs, key=lambda i: (-round(float(self._predicted(graphs[i], whole)[0]), 9), i))
+        return {i: self._predicted(graphs[i], picks) for i in order}
 
     def refined(self, graph: OpGraph, advantage: float) -> float:
         """The prediction with another fit's gain in explained advantage, ln(SSE of equal weights / SSE), beside the closed form's: their mean."""
+        if self.measured(graph).undefined.any():
+            return load_rule().lowest(self._task.name)
         figures = self.gains(graph)
         figures["advantage"] = (figures["advantage"] + advantage) / 2
         samples = {name: np.array([value]) for name, value in figures.items()}
         return float(load_rule().predict(self._task.name, samples)[0])
+
+    def _predicted(self, graph: OpGraph, samples: Doubles) -> Doubles:
+        mine, rule = self.measured(graph), load_rule()
+        if mine.undefined.any():
+            return np.full(len(samples), rule.lowest(self._task.name))
+        return rule.predict(self._task.name, gains(mine, self._base, samples))
 
     def _standing(self, order: Sequence[Score], graphs: Mapping[int, OpGraph]) -> Standing:
         if not order or any(score.candidate not in graphs for score in order):

@@ -48,6 +48,10 @@ class Rule(Record, frozen=True, kw_only=True):
         """Weights that have not seen the task."""
         return self.without.get(task, self.weights)
 
+    def lowest(self, task: str) -> float:
+        """Below every prediction: what a candidate gets whose figures are no numbers."""
+        return -_MOST * sum(abs(weight) for weight in self.weights_for(task)) - 1.0
+
     def predict(self, task: str, gains: dict[str, Doubles]) -> Doubles:
         """The prediction on every bootstrap sample, [resamples]; a figure that is not there counts as 0."""
         samples = len(next(iter(gains.values())))
