@@ -65,18 +65,79 @@ def test_a_mapping_leaves_out_what_it_does_not_name(file, long_climbing):
     assert not found.episodes.has_agent_reward
 
 
-def test_an_epymarl_batch_is_read_under_its_own_names(tmp_path, long_climbing, make_episodes):
+def filled_by_a_runner(path, batch, terminated):
+    """A file of an EPyMARL `EpisodeBatch` as both of its runners fill it: limit + 1 rows of everything, and `update` marks a row as
+    filled with what is seen in it, the row after the last step included; actions, reward and end of that row are not a step's."""
+    filled = np.zeros(batch.state.shape[:2], np.int64)
+    for e, length in enumerate(batch.lengths):
+        filled[e, : length + 1] = 1
+
+    def rows(array):  # one row more, left as it was made
+        return np.concatenate([array, np.zeros_like(array[:, :1])], axis=1)[..., None]
+
+    np.savez(
+        path, obs=batch.obs, state=batch.state, avail_actions=batch.available.astype(np.int32), actions=rows(batch.actions),
+        reward=rows(batch.reward), terminated=rows(terminated.astype(np.uint8)), filled=filled[..., None],
+    )  # fmt: skip
+
+
+def test_an_epymarl_batch_has_the_steps_and_the_ends_that_its_runner_saw(tmp_path, long_climbing, make_episodes):
     batch = make_episodes([3, 1, 2])
     terminated = batch.terminated | batch.truncated  # EPyMARL marks its time limit so, too
-    np.savez(
-        tmp_path / "e.npz", obs=batch.obs, state=batch.state, actions=batch.actions[..., None],
-        avail_actions=batch.available.astype(np.int32), reward=batch.reward[..., None],
-        terminated=terminated[..., None].astype(np.uint8), filled=batch.valid[..., None].astype(np.int64),
-    )  # fmt: skip
+    filled_by_a_runner(tmp_path / "e.npz", batch, terminated)
     found = read_npz(tmp_path / "e.npz", EPYMARL, long_climbing)
-    assert np.array_equal(found.episodes.actions, batch.actions)
+    for name in ("obs", "state", "actions", "reward", "valid"):
+        assert np.array_equal(found.episodes.arrays()[name], batch.arrays()[name]), name
+    assert found.episodes.terminated.argmax(axis=1).tolist() == [0, 0, 1]
+    assert found.episodes.terminated.any(axis=1).tolist() == [False, True, True]
     assert found.episodes.truncated.any(axis=1).tolist() == [True, False, False]  # 3 steps are the limit
     assert found.assumed == ("1 of 3 episodes: terminated on the last allowed step, read as the time limit",)
+
+
+def test_an_epymarl_batch_without_any_end_says_how_it_was_read(tmp_path, long_climbing, make_episodes):
+    batch = make_episodes([3, 1, 2])
+    filled_by_a_runner(tmp_path / "e.npz", batch, np.zeros_like(batch.terminated))
+    found = read_npz(tmp_path / "e.npz", EPYMARL, long_climbing)
+    assert found.episodes.lengths.tolist() == [3, 1, 2]
+    assert not found.episodes.terminated.any()
+    assert found.assumed[0].startswith("3 of 3 episodes: no end tells what filled marks, so its last row counts as")
+
+
+def test_a_file_whose_filled_marks_steps_alone_is_told_by_its_ends_or_its_rows(tmp_path, long_climbing, make_episodes):
+    batch = make_episodes([3, 1, 2])
+    for terminated in (batch.terminated | batch.truncated, np.zeros_like(batch.terminated)):
+        np.savez(
+            tmp_path / "e.npz", obs=batch.obs, state=batch.state, actions=batch.actions[..., None],
+            avail_actions=batch.available.astype(np.int32), reward=batch.reward[..., None],
+            terminated=terminated[..., None].astype(np.uint8), filled=batch.valid[..., None].astype(np.int64),
+        )  # fmt: skip
+        found = read_npz(tmp_path / "e.npz", EPYMARL, long_climbing)
+        assert found.episodes.lengths.tolist() == [3, 1, 2]
+        assert np.array_equal(found.episodes.actions, batch.actions)
+        assert found.assumed[0].startswith("3 of 3 episodes: filled marks steps alone")
+
+
+def test_a_file_whose_ends_contradict_each_other_about_filled_is_refused(tmp_path, long_climbing, make_episodes):
+    batch = make_episodes([3, 1, 2])
+    terminated = batch.terminated | batch.truncated
+    terminated[2] = [False, False, True]
+    filled_by_a_runner(tmp_path / "e.npz", batch, terminated)
+    with pytest.raises(DatasetError, match=r"episode 0 ends one row before .* and episode 2 in that row; name an array"):
+        read_npz(tmp_path / "e.npz", EPYMARL, long_climbing)
+
+
+def test_an_end_before_the_last_step_of_an_episode_is_refused_with_its_place(file, tmp_path, long_climbing):
+    done = np.array([0, 0, 0, 1, 0, 0, 0, 1])
+    np.savez(
+        tmp_path / "x.npz", obs=np.zeros((8, 2, 1)), state=np.zeros((8, 3)), actions=np.zeros((8, 2)),
+        reward=np.ones(8), run=np.zeros(8, int), done=done,
+    )  # fmt: skip
+    rows = Mapping(layout="steps", arrays=Names(episode="run", terminated="done"))
+    with pytest.raises(DatasetError, match="episode 0: it is terminated in step 3, and 4 of its steps follow; end it"):
+        read_npz(tmp_path / "x.npz", rows, long_climbing)
+    cut = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0]], bool)
+    with pytest.raises(DatasetError, match="episode 0: it is truncated in step 0, and 2 of its steps follow"):
+        read_npz(file(truncated=cut, terminated=np.zeros_like(cut)), None, long_climbing)
 
 
 def test_rows_of_unequal_episodes_are_padded(tmp_path, long_climbing):

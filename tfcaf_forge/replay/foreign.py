@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from tfcaf_forge.replay.mapping import Mapping, own_names
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
+Assume = Callable[[str], None]
+"""Told what is assumed about one episode."""
 _STEPWISE = ("actions", "reward", "agent_reward", "terminated", "truncated", "valid")
 _AHEAD = ("obs", "state", "available")  # these also say what is seen after the last step
 
@@ -27,6 +30,21 @@ class Imported:
 
     episodes: EpisodeBatch
     assumed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Assumed:
+    """Counts of what was assumed, by sentence."""
+
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+
+    def __call__(self, what: str) -> None:
+        """Once more."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def notes(self, episodes: int) -> tuple[str, ...]:
+        """A sentence each."""
+        return tuple(f"{count} of {episodes} episodes: {what}" for what, count in self.counts.items())
 
 
 def read_npz(path: Path, mapping: Mapping | None, task: TaskSpec) -> Imported:
@@ -69,14 +87,15 @@ def read_minari(path: Path, task: TaskSpec) -> Imported:
         ) from None
     if not parts:
         raise DatasetError(f"{path} holds no episode; give Minari's main_data.hdf5")
-    return _joined(parts, Mapping(), task, str(path))
+    return _joined(parts, Mapping(), task, str(path), _Assumed())
 
 
 def assemble(arrays: Arrays, mapping: Mapping, task: TaskSpec, where: str) -> Imported:
     """Episodes from named arrays; errors as in `read_npz`."""
     named = _renamed(arrays, mapping, where)
-    parts = _by_row(named, where) if mapping.layout == "steps" else _by_episode(named, where)
-    return _joined(parts, mapping, task, where)
+    assumed = _Assumed()
+    parts = _by_row(named, where) if mapping.layout == "steps" else _by_episode(named, where, assumed)
+    return _joined(parts, mapping, task, where, assumed)
 
 
 def _opened(path: Path) -> Arrays:
@@ -95,7 +114,7 @@ def _opened(path: Path) -> Arrays:
 def _renamed(arrays: Arrays, mapping: Mapping, where: str) -> Arrays:
     named: Arrays = {}
     names = mapping.arrays
-    for ours in ("obs", "state", "actions", "reward", *_AHEAD, *_STEPWISE, "length", "episode"):
+    for ours in ("obs", "state", "actions", "reward", *_AHEAD, *_STEPWISE, "length", "filled", "episode"):
         theirs = getattr(names, ours)
         if theirs is None:
             continue
@@ -106,7 +125,7 @@ def _renamed(arrays: Arrays, mapping: Mapping, where: str) -> Arrays:
             )
         named[ours] = np.asarray(arrays[theirs])
     lead = 1 + (mapping.layout == "episodes")
-    for name, dims in {"reward": 0, "terminated": 0, "truncated": 0, "valid": 0, "actions": 1}.items():
+    for name, dims in {"reward": 0, "terminated": 0, "truncated": 0, "valid": 0, "filled": 0, "actions": 1}.items():
         array = named.get(name)
         if array is not None and array.ndim == lead + dims + 1 and array.shape[-1] == 1:
             named[name] = array[..., 0]  # EPyMARL keeps a last dimension of 1
@@ -117,6 +136,7 @@ def _by_row(named: Arrays, where: str) -> list[Arrays]:
     """Layout "steps": rows of one episode stand together, in order."""
     episode = named.pop("episode")
     named.pop("length", None)
+    named.pop("filled", None)
     for name, array in named.items():
         if len(array) != len(episode):
             raise DatasetError(
@@ -131,38 +151,33 @@ def _by_row(named: Arrays, where: str) -> list[Arrays]:
     return [{name: array[a:b] for name, array in named.items()} for a, b in zip(starts, ends, strict=True)]
 
 
-def _by_episode(named: Arrays, where: str) -> list[Arrays]:
-    """Layout "episodes": padded to one length, which `valid`, `length` or the ends cut."""
+def _by_episode(named: Arrays, where: str, assume: Assume) -> list[Arrays]:
+    """Layout "episodes": padded to one length, which `length`, `valid`, `filled` or the ends cut."""
     n_episodes = len(named["reward"])
     for name, array in named.items():
         if len(array) != n_episodes:
             raise DatasetError(
                 f"{where}: {name} has {len(array)} episodes, reward has {n_episodes}; every array needs all of them"
             )
-    lengths = _lengths(named, where)
+    lengths = _lengths(named, where, assume)
     parts: list[Arrays] = []
     for e, length in enumerate(lengths):
         part: Arrays = {}
         for name, array in named.items():
-            if name in ("length", "valid"):
+            if name in ("length", "valid", "filled"):
                 continue
             part[name] = array[e][: length + (name in _AHEAD)]
         parts.append(part)
     return parts
 
 
-def _lengths(named: Arrays, where: str) -> list[int]:
+def _lengths(named: Arrays, where: str, assume: Assume) -> list[int]:
     if "length" in named:
         found = named["length"].astype(np.int64).tolist()
     elif "valid" in named:
-        valid = named["valid"].astype(bool)
-        gaps = (~valid[:, :-1] & valid[:, 1:]).any(axis=1)
-        if gaps.any():
-            raise DatasetError(
-                f"{where}: valid has a real step after a padded one in episode {int(gaps.argmax())}; "
-                "pad at the end of an episode only"
-            )
-        found = valid.sum(axis=1).tolist()
+        found = _prefixes(named["valid"], "valid", where).tolist()
+    elif "filled" in named:
+        found = _filled_lengths(named, where, assume).tolist()
     else:
         marks = [named[name].astype(bool) for name in ("terminated", "truncated") if name in named]
         ended = np.logical_or.reduce(marks) if marks else np.zeros(named["reward"].shape, bool)
@@ -174,6 +189,49 @@ def _lengths(named: Arrays, where: str) -> list[int]:
                 "correct the array that says how long it is, or leave the episode out"
             )
     return found
+
+
+def _prefixes(marks: Array, name: str, where: str) -> Array:
+    """How many rows of each episode are marked, [E]; they stand at its beginning."""
+    marked = marks.astype(bool)
+    gaps = (~marked[:, :-1] & marked[:, 1:]).any(axis=1)
+    if gaps.any():
+        raise DatasetError(
+            f"{where}: {name} has a real step after a padded one in episode {int(gaps.argmax())}; "
+            "pad at the end of an episode only"
+        )
+    return marked.sum(axis=1)
+
+
+def _filled_lengths(named: Arrays, where: str, assume: Assume) -> Array:
+    """Steps of each episode by `filled`, [E]: without the row after the last, which EPyMARL's runners mark as well.
+
+    Others mark steps alone. The ends tell: of an episode of n marked rows a runner terminates row n - 2, never row n - 1.
+    """
+    rows = _prefixes(named["filled"], "filled", where)
+    before, last = _terminated_at(named, rows - 2), _terminated_at(named, rows - 1)
+    if before.any() and last.any():
+        raise DatasetError(
+            f"{where}: episode {int(before.argmax())} ends one row before its last filled row, as EPyMARL's runners write it, and episode "
+            f"{int(last.argmax())} in that row; name an array of the steps alone as valid under [arrays] of a mapping"
+        )
+    if last.any() or named["obs"].shape[:2] > named["filled"].shape[:2]:
+        for _ in rows:
+            assume("filled marks steps alone, though EPyMARL's runners mark the row after the last as well")
+        return rows
+    if not before.any():
+        for _ in rows:
+            assume(
+                "no end tells what filled marks, so its last row counts as the one after the last step, as EPyMARL's runners write it"
+            )
+    return np.maximum(rows - 1, 0)
+
+
+def _terminated_at(named: Arrays, row: Array) -> Array:
+    """Whether each episode is terminated in its row of the given number, [E]; False where there is no such row."""
+    terminated = named["terminated"].astype(bool) if "terminated" in named else np.zeros(named["reward"].shape, bool)
+    inside = (row >= 0) & (row < terminated.shape[1])
+    return inside & terminated[np.arange(len(row)), np.where(inside, row, 0)]
 
 
 def _number(name: str) -> int:
@@ -198,9 +256,8 @@ def _minari_episode(group: Any, name: str) -> Arrays:  # noqa: ANN401 - h5py is 
     return part
 
 
-def _joined(parts: list[Arrays], mapping: Mapping, task: TaskSpec, where: str) -> Imported:
+def _joined(parts: list[Arrays], mapping: Mapping, task: TaskSpec, where: str, assumed: _Assumed) -> Imported:
     """One batch from single episodes, padded to the longest."""
-    assumed: dict[str, int] = {}
     episodes = [_closed(part, mapping, task, f"{where}: episode {e}", assumed) for e, part in enumerate(parts)]
     kept = [part for part in episodes if len(part["reward"])]
     if not kept:
@@ -211,17 +268,13 @@ def _joined(parts: list[Arrays], mapping: Mapping, task: TaskSpec, where: str) -
     if not has:
         stacked["agent_reward"] = np.zeros((*stacked["reward"].shape, task.n_agents), np.float32)
     batch = EpisodeBatch(**stacked, has_agent_reward=has).check()
-    notes = tuple(f"{count} of {len(parts)} episodes: {what}" for what, count in assumed.items())
-    return Imported(batch, notes)
+    return Imported(batch, assumed.notes(len(parts)))
 
 
-def _closed(part: Arrays, mapping: Mapping, task: TaskSpec, where: str, assumed: dict[str, int]) -> Arrays:
+def _closed(part: Arrays, mapping: Mapping, task: TaskSpec, where: str, assume: Assume) -> Arrays:
     """One episode with checked shapes, types and an end."""
     length = len(part["reward"])
-
-    def assume(what: str) -> None:
-        assumed[what] = assumed.get(what, 0) + 1
-
+    _check_ends(part, where)
     if "available" not in part:
         shape = (len(part["obs"]), task.n_agents, len(task.actions))
         part["available"] = np.ones(shape, bool)
@@ -234,7 +287,18 @@ def _closed(part: Arrays, mapping: Mapping, task: TaskSpec, where: str, assumed:
     return _typed(part, where)
 
 
-def _ended(part: Arrays, mapping: Mapping, task: TaskSpec, length: int, assume: Any) -> Arrays:  # noqa: ANN401
+def _check_ends(part: Arrays, where: str) -> None:
+    """Nothing may follow an end."""
+    for name in ("terminated", "truncated"):
+        early = np.flatnonzero(part[name][:-1]) if name in part else ()
+        if len(early):
+            raise DatasetError(
+                f"{where}: it is {name} in step {early[0]}, and {len(part[name]) - 1 - early[0]} of its steps follow; end it there, and give what "
+                "follows as an episode of its own; an array that marks the row after the last step as well is filled, not valid, under [arrays]"
+            )
+
+
+def _ended(part: Arrays, mapping: Mapping, task: TaskSpec, length: int, assume: Assume) -> Arrays:
     last = {name: bool(part[name][length - 1]) if name in part else False for name in ("terminated", "truncated")}
     if last["truncated"]:
         last["terminated"] = False
@@ -274,7 +338,7 @@ def _check_shapes(part: Arrays, task: TaskSpec, length: int, where: str) -> None
         )
 
 
-def _without_last(part: Arrays, assume: Any) -> Arrays:  # noqa: ANN401
+def _without_last(part: Arrays, assume: Assume) -> Arrays:
     """What is seen after the last step was not recorded."""
     if part["terminated"][-1]:
         # Nothing is ever asked about what follows an end, so the row that closes it may repeat the last one.

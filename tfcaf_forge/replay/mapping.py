@@ -11,7 +11,7 @@
     unmarked = "truncated"           # an episode whose last step says nothing: cut, or "terminated"
 
 Arrays that may be left out: `available` (then every action was allowed), `terminated`, `truncated`, `agent_reward`, and
-of `valid` and `length` at least one where episodes are padded. A mapping says all of them: what it does not name is not
+of `valid`, `length` and `filled` at least one where episodes are padded. A mapping says all of them: what it does not name is not
 read. Without a mapping every array of ours that the file has under our name is read (`own_names`).
 """
 
@@ -29,7 +29,11 @@ End = Literal["truncated", "terminated"]
 
 
 class Names(Plain, frozen=True, kw_only=True):
-    """The foreign name of each array; None where the file has none."""
+    """The foreign name of each array; None where the file has none.
+
+    `valid` marks the steps of a padded episode. `filled` marks them and the row after the last, which holds what was seen then:
+    EPyMARL's runners write it so.
+    """
 
     obs: str = "obs"
     state: str = "state"
@@ -41,6 +45,7 @@ class Names(Plain, frozen=True, kw_only=True):
     truncated: str | None = None
     valid: str | None = None
     length: str | None = None
+    filled: str | None = None
     episode: str | None = None
 
 
@@ -72,10 +77,13 @@ def own_names(present: Collection[str]) -> Mapping:
 
 
 EPYMARL = Mapping(
-    arrays=Names(available="avail_actions", terminated="terminated", valid="filled"),
+    arrays=Names(available="avail_actions", terminated="terminated", filled="filled"),
     ends=Ends(at_limit="truncated"),
 )
-"""EPyMARL's `EpisodeBatch` (components/episode_buffer.py), its fields saved under their own names."""
+"""EPyMARL's `EpisodeBatch` (components/episode_buffer.py), its fields saved under their own names.
+
+Both of its runners (runners/episode_runner.py, parallel_runner.py) fill what is seen after the last step, and mark that row as filled.
+"""
 
 
 def load_mapping(path: Path) -> Mapping:
