@@ -311,3 +311,25 @@ def test_a_file_whose_function_is_not_finite_on_a_replayed_row_is_refused(
     found = rank([file], task, strays.path)
     assert found.ranking is None
     assert "agents[0].level = 0" in found.refused[str(file)]
+
+
+def single_steps(task: TaskSpec, *, cut: int) -> EpisodeBatch:
+    """Episodes of one step; the first `cut` of them were cut, the others have ended."""
+    batch = world(task)
+    arrays = {
+        n: a[:, : 1 + (n in ("obs", "state", "available"))] if a.ndim > 1 else a for n, a in batch.arrays().items()
+    }
+    truncated = np.arange(EPISODES)[:, None] < cut
+    return EpisodeBatch(**{**arrays, "truncated": truncated, "terminated": ~truncated})
+
+
+def test_single_steps_that_all_were_cut_cannot_rank_and_name_the_remedy(task: TaskSpec, tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "cut", task, single_steps(task, cut=EPISODES), seed=0)
+    with pytest.raises(DatasetError, match=r"one step that was cut.*ends\.unmarked = \"terminated\""):
+        Ranker(data, task, seed=0)
+
+
+def test_a_single_step_that_has_ended_is_enough_to_rank(task: TaskSpec, tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "cut", task, single_steps(task, cut=EPISODES - 1), seed=0)
+    gains = Ranker(data, task, seed=0).gains(by_level(task, first=2, second=5))
+    assert np.isfinite(list(gains.values())).all()

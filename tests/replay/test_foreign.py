@@ -122,7 +122,9 @@ def test_a_file_whose_ends_contradict_each_other_about_filled_is_refused(tmp_pat
     terminated = batch.terminated | batch.truncated
     terminated[2] = [False, False, True]
     filled_by_a_runner(tmp_path / "e.npz", batch, terminated)
-    with pytest.raises(DatasetError, match=r"episode 0 ends one row before .* and episode 2 in that row; name an array"):
+    with pytest.raises(
+        DatasetError, match=r"episode 0 ends one row before .* and episode 2 in that row; name an array"
+    ):
         read_npz(tmp_path / "e.npz", EPYMARL, long_climbing)
 
 

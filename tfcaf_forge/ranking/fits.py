@@ -86,7 +86,7 @@ def evaluation(
     for held in range(FOLDS):
         others = [part for k, part in enumerate(parts) if k != held]
         matrix = np.sum([part[0] for part in others], axis=0)
-        penalty = RIDGE * sum(part[2] for part in others) / width
+        penalty = RIDGE * sum(part[2] for part in others) / width or 1.0
         w = np.linalg.solve(matrix + penalty * np.eye(width), np.sum([part[1] for part in others], axis=0))
         rows = fold == held
         value = x[rows] @ w.astype(np.float32)

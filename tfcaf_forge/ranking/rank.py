@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tfcaf_forge.errors import DatasetError
 from tfcaf_forge.graph import codec
 from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.ranking.bench import Bench, equal_weights
 from tfcaf_forge.ranking.features import Floats
+from tfcaf_forge.ranking.fits import following
 from tfcaf_forge.ranking.measure import Measured, explained, gains, measure
 from tfcaf_forge.ranking.order import Standing, standing
 from tfcaf_forge.ranking.rule import load_rule
@@ -31,11 +33,15 @@ class Ranker:
         task: what they were collected for.
         seed: decides features and bootstrap samples.
         contribution: [M, N] what the agents contributed, if it was simulated; else the agents' own rewards, if there are any.
+
+    Raises:
+        DatasetError: it has too few episodes, every return is the same, or no step is followed by another one or by an end.
     """
 
     def __init__(self, dataset: Dataset, task: TaskSpec, seed: int, *, contribution: Doubles | None = None) -> None:
         """Prepare the rows and score the baseline."""
         self._bench = Bench.of(dataset, task, seed, contribution=contribution)
+        _check_followed(self._bench, str(dataset.path))
         self._task, self._seed = task, seed
         self.dataset = dataset
         self._measured: dict[str, Measured] = {}
@@ -151,6 +157,15 @@ class Ranker:
 
 
 _GAINS = ("returns", "td", "value", "advantage", "contribution")
+
+
+def _check_followed(bench: Bench, where: str) -> None:
+    """A value is fitted to what follows a step: another one, or nothing after an end."""
+    if not ((following(bench.episode) >= 0) | bench.terminated).any():
+        raise DatasetError(
+            f"{where}: every episode is one step that was cut, so nothing is known of what follows a step; if they end by themselves, import "
+            'them again with ends.unmarked = "terminated" in the mapping, or mark their ends as terminated; else collect longer episodes'
+        )
 
 
 def _interval(value: float, samples: Doubles) -> Interval:
