@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from tfcaf_forge.graph.verify import verify
 from tfcaf_forge.pipeline.ranked import rank
 from tfcaf_forge.ranking.bench import equal_weights, mixing_of
 from tfcaf_forge.ranking.credit import distance_from_equal, starved, weakness
+from tfcaf_forge.ranking.measure import _fitted_locals
 from tfcaf_forge.ranking.rank import Ranker
 from tfcaf_forge.ranking.rule import load_rule
+from tfcaf_forge.ranking.score import FOLDS
 from tfcaf_forge.records.base import canonical_json, from_json
 from tfcaf_forge.records.ranking import Interval, Ranking, Score
 from tfcaf_forge.records.task_spec import TaskSpec, load_task
@@ -333,3 +336,55 @@ def test_a_single_step_that_has_ended_is_enough_to_rank(task: TaskSpec, tmp_path
     data = write_dataset(tmp_path / "cut", task, single_steps(task, cut=EPISODES - 1), seed=0)
     gains = Ranker(data, task, seed=0).gains(by_level(task, first=2, second=5))
     assert np.isfinite(list(gains.values())).all()
+
+
+def test_a_tangent_does_not_depend_on_the_returns_of_its_own_fold(ranker: Ranker, task: TaskSpec) -> None:
+    bent = graph_of(task, Node("tanh", (Ref(0),)), Node("sum.dim_IntList", (Ref(2), (1,), True, None)))
+    bench = ranker.bench
+    held = bench.episode % FOLDS == 2
+    once = replace(bench, target=np.where(held, -7.0 * bench.target, bench.target))
+    start = mixing_of(bent, bench.state)
+    own, other = (_fitted_locals(start, one) for one in (bench, once))
+    assert np.array_equal(own[held], other[held])
+    assert not np.allclose(own[~held], other[~held])
+
+
+def noise(task: TaskSpec, seed: int) -> EpisodeBatch:
+    """Episodes in which no action and no observation has anything to do with the reward."""
+    rng, shape = np.random.default_rng(seed), (150, 10)
+    ends = np.zeros(shape, bool)
+    ends[:, -1] = True
+    state = [rng.integers(slot.low, slot.high + 1, (150, 11)) for slot in task.layout]
+    return EpisodeBatch(
+        obs=rng.normal(size=(150, 11, 2, 4)).astype(np.float32),
+        state=np.stack(state, -1).astype(np.float32),
+        available=np.ones((150, 11, 2, 6), bool),
+        actions=rng.integers(0, 6, (*shape, 2)),
+        reward=rng.normal(size=shape).astype(np.float32),
+        agent_reward=np.zeros((*shape, 2), np.float32),
+        terminated=np.zeros(shape, bool),
+        truncated=ends,
+        valid=np.ones(shape, bool),
+        has_agent_reward=False,
+    )
+
+
+def test_what_explains_nothing_is_not_called_better_than_equal_weights(task: TaskSpec, tmp_path: Path) -> None:
+    """On noise a function that damps local values errs less than equal weights, and still explains nothing."""
+    file = tmp_path / "damped.py"
+    file.write_text(
+        "def tfcaf(local_q, state):\n    return torch.tanh(local_q.sum(dim=1, keepdim=True))\n", encoding="utf-8"
+    )
+    said = 0
+    for seed in range(3):
+        data = write_dataset(tmp_path / f"noise-{seed}", task, noise(task, seed), seed=0)
+        found = rank([file], task, data.path)
+        assert found.refused == {}
+        assert found.ranking is not None
+        assert found.order is not None
+        (score,) = found.ranking.scores
+        assert score.score.value < 0.0
+        assert not found.ranking.better_than_baseline
+        assert not found.order.better_than_baseline
+        said += score.ahead.low > found.ranking.margin
+    assert said, "no dataset on which the prediction alone would have said it"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.pipeline.contest import contest
@@ -13,7 +15,7 @@ from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.pipeline.vet import Examiner
 from tfcaf_forge.proposals.files import proposal_from_file
 from tfcaf_forge.ranking.contribution import contributions, default_actions, situations
-from tfcaf_forge.ranking.rank import Ranker
+from tfcaf_forge.ranking.rank import Ranker, explains
 from tfcaf_forge.ranking.score import Doubles
 from tfcaf_forge.records.base import Plain
 from tfcaf_forge.records.ranking import Order, Ranking
@@ -133,7 +135,20 @@ def rank(
     if not scores:
         return Ranked(names=names, refused=refused, ranking=None)
     order = contest(made, ranker, dataset, spec, seed=seed, minutes=minutes, tell=tell, executor=executor)
-    return Ranked(names=names, refused=refused, ranking=ranker.rank(scores, made), order=order)
+    return _modest(Ranked(names=names, refused=refused, ranking=ranker.rank(scores, made), order=order))
+
+
+def _modest(found: Ranked) -> Ranked:
+    """The same, where the first explains none of the held-out returns without the claim that it is better than equal weights."""
+    ranking, order = found.ranking, found.order
+    if ranking is None or order is None:
+        return found
+    empty = {score.candidate for score in ranking.scores if not explains(score)}
+    if ranking.winner in empty:
+        ranking = replace(ranking, better_than_baseline=False)
+    if order.ids[0] in empty:
+        order = replace(order, better_than_baseline=False)
+    return replace(found, ranking=ranking, order=order)
 
 
 def simulated(dataset: Dataset, task: TaskSpec) -> Doubles:

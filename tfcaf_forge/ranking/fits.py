@@ -101,19 +101,27 @@ def evaluation(
     )
 
 
-def ridge_errors(x: Floats, aim: Doubles, against: Doubles, episode: Ints) -> Errors:
-    """Out-of-fold errors of a ridge regression of `aim` on x, next to those of the mean of `against` in training."""
+def fold_weights(x: Floats, aim: Doubles, episode: Ints) -> list[Doubles]:
+    """By fold, the weights [F] of a ridge regression of `aim` on x over the rows of the other folds."""
     fold = episode % FOLDS
-    error, spread = np.zeros_like(aim), np.zeros_like(aim)
     parts = [(x[fold == k], aim[fold == k]) for k in range(FOLDS)]
     grams = [(_product(part, part), _product(part, goal)) for part, goal in parts]
     width = x.shape[1]
+    made: list[Doubles] = []
     for held in range(FOLDS):
         gram = np.sum([g for k, (g, _) in enumerate(grams) if k != held], axis=0)
         moment = np.sum([m for k, (_, m) in enumerate(grams) if k != held], axis=0)
         penalty = RIDGE * float(np.trace(gram)) / width or 1.0
+        made.append(np.linalg.solve(gram + penalty * np.eye(width), moment))
+    return made
+
+
+def ridge_errors(x: Floats, aim: Doubles, against: Doubles, episode: Ints) -> Errors:
+    """Out-of-fold errors of a ridge regression of `aim` on x, next to those of the mean of `against` in training."""
+    fold = episode % FOLDS
+    error, spread = np.zeros_like(aim), np.zeros_like(aim)
+    for held, w in enumerate(fold_weights(x, aim, episode)):
         rows = fold == held
-        w = np.linalg.solve(gram + penalty * np.eye(width), moment)
         error[rows] = aim[rows] - x[rows] @ w.astype(np.float32)
         spread[rows] = against[rows] - against[~rows].mean()
     count = int(episode.max()) + 1

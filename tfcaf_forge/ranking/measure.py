@@ -16,8 +16,8 @@ from tfcaf_forge.graph.opgraph import OpGraph
 from tfcaf_forge.ranking import credit as credits
 from tfcaf_forge.ranking.bench import Bench, mixing_of
 from tfcaf_forge.ranking.features import Floats
-from tfcaf_forge.ranking.fits import Errors, design, evaluation, ridge_errors
-from tfcaf_forge.ranking.score import FOLDS, RIDGE, Doubles, Mixing
+from tfcaf_forge.ranking.fits import Errors, design, evaluation, fold_weights, ridge_errors
+from tfcaf_forge.ranking.score import FOLDS, Doubles, Mixing
 from tfcaf_forge.ranking.undefined import undefined_rows
 
 TANGENTS = 2
@@ -159,10 +159,14 @@ def fitted_mixing(graph: OpGraph, bench: Bench) -> Mixing:
 
 
 def _fitted_locals(mixing: Mixing, bench: Bench) -> Floats:
-    """Local Q-values of a ridge regression of all returns under this mixing, [M, N]."""
+    """Local Q-values of ridge regressions of the returns under this mixing, [M, N].
+
+    Those of a fold are fitted to the returns of the others: a held-out return must not choose the tangent that is judged by it.
+    """
     scale = float(np.sqrt(np.mean(mixing.credit.astype(np.float64) ** 2))) or 1.0
-    x = design(mixing, bench.phi)
-    gram = (x.T @ x).astype(np.float64)
-    penalty = RIDGE * float(np.trace(gram)) / len(gram) * FOLDS / (FOLDS - 1)
-    w = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ (bench.target - mixing.bias).astype(np.float32))
-    return (bench.phi @ (w[:-1] / scale).astype(np.float32)).astype(np.float32)
+    weights = fold_weights(design(mixing, bench.phi), bench.target - mixing.bias, bench.episode)
+    local_q = np.empty(mixing.credit.shape, np.float32)
+    for held, w in enumerate(weights):
+        rows = bench.episode % FOLDS == held
+        local_q[rows] = bench.phi[rows] @ (w[:-1] / scale).astype(np.float32)
+    return local_q

@@ -159,6 +159,14 @@ class Ranker:
 _GAINS = ("returns", "td", "value", "advantage", "contribution")
 
 
+def explains(score: Score) -> bool:
+    """Whether local values mixed by the candidate explain any of the held-out returns.
+
+    What explains none is better than equal weights only in that those explain less than none, which says nothing of training.
+    """
+    return score.score.value > 0.0
+
+
 def _check_followed(bench: Bench, where: str) -> None:
     """A value is fitted to what follows a step: another one, or nothing after an end."""
     if not ((following(bench.episode) >= 0) | bench.terminated).any():
