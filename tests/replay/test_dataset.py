@@ -126,3 +126,10 @@ def _rewrite(written, array, **changes):
     info = to_builtins(written.info)
     info["arrays"][array] |= changes
     (written.path / "dataset.json").write_text(json.dumps(info))
+
+
+def test_an_episode_without_a_step_is_refused_where_it_comes_in(tmp_path, climbing, make_episodes):
+    for lengths, empty in (([1, 3, 0], 2), ([0, 3, 1], 0)):
+        with pytest.raises(DatasetError, match=rf"an episode without a step \(episode {empty}, step 0\); leave it out"):
+            write_dataset(tmp_path / "data", climbing, make_episodes(lengths), seed=0)
+        assert not (tmp_path / "data").exists()

@@ -284,6 +284,7 @@ def _check_contents(batch: EpisodeBatch) -> None:
     reward = np.isfinite(batch.reward) & np.isfinite(batch.agent_reward).all(axis=2)
     seen = np.isfinite(batch.obs).all(axis=(2, 3)) & np.isfinite(batch.state).all(axis=2)
     faults = {
+        "valid: an episode without a step": ~valid.any(axis=1, keepdims=True),
         "valid: a real step after a padded one": valid[:, 1:] & ~valid[:, :-1],
         "terminated, truncated: both at one step": batch.terminated & batch.truncated,
         "terminated, truncated: an end in the padding": ended & ~valid,
@@ -296,4 +297,5 @@ def _check_contents(batch: EpisodeBatch) -> None:
     for fault, where in faults.items():
         if where.any():
             episode, step = np.argwhere(where)[0]
-            raise DatasetError(f"{fault} (episode {episode}, step {step}); collect the episodes again")
+            remedy = "leave it out" if "without a step" in fault else "collect the episodes again"
+            raise DatasetError(f"{fault} (episode {episode}, step {step}); {remedy}")
