@@ -14,7 +14,7 @@ from tests.evidence.proofs.random_graphs import random_graph
 from tests.graph.examples import N, S, example
 from tests.kernels.build import affine_graph, manifest_for
 from tfcaf_forge.graph import interpret
-from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref
+from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref, Special
 from tfcaf_forge.graph.ops import TABLE
 from tfcaf_forge.graph.verify import verify
 from tfcaf_forge.kernels.emit.source import TABLES, Dialect, emit_source
@@ -207,6 +207,64 @@ def test_gradients_pass_through_jax_code_as_through_the_kernel() -> None:
     function = load(emit_source(graph, kernel.manifest, "jax")).q_tot
     found = jax.jit(jax.grad(lambda q: function(q, jnp.asarray(state)).sum()))(jnp.asarray(local_q))
     np.testing.assert_allclose(np.asarray(found), kernel.credit(torch.from_numpy(state)).numpy(), rtol=1e-12)
+
+
+def torch_gradients(graph: OpGraph, local_q: np.ndarray, state: np.ndarray) -> list[np.ndarray]:
+    """The interpreter's, in local_q and in the state."""
+    given = [torch.from_numpy(x.copy()).requires_grad_(True) for x in (local_q, state)]
+    made = torch.autograd.grad(interpret.run(graph, *given).sum(), given, allow_unused=True)
+    return [np.zeros(x.shape) if d is None else d.numpy() for x, d in zip(given, made, strict=True)]
+
+
+def jax_gradients(graph: OpGraph, local_q: np.ndarray, state: np.ndarray) -> list[np.ndarray]:
+    """Those of the emitted code."""
+    import jax
+    import jax.numpy as jnp
+
+    function = load(emit_source(graph, manifest_for(graph), "jax")).q_tot
+    both = jax.grad(lambda q, s: function(q, s).sum(), argnums=(0, 1))
+    return [np.asarray(d) for d in both(jnp.asarray(local_q), jnp.asarray(state))]
+
+
+KINKS: dict[str, tuple[object, ...]] = {
+    "abs": (),
+    "sigmoid": (),
+    "silu": (),
+    "relu": (),
+    "clamp": (0.0, 1.0),
+    "clamp_min": (0.0,),
+    "clamp_max": (1.0,),
+    "clamp.Tensor": (Ref(1), None),
+    "hardtanh": (0.0, 1.0),
+    "elu": (1.0, 1.0, 1.0),
+    "leaky_relu": (0.1,),
+    "softplus": (1.0, 20.0),
+    "fmax": (Ref(1),),
+    "fmin": (Ref(1),),
+    "maximum": (Ref(1),),
+    "atan2": (Ref(1),),
+    "pow.Tensor_Tensor": (Ref(1),),
+    **{f"pow.Tensor_Scalar {exponent}": (exponent,) for exponent in (0.0, 1, 1.5, 2.0, 3.0, 4.0)},
+    "std.correction": ((1,), 1, True),
+    "var.correction": ((1,), 1, True),
+    **{f"linalg_vector_norm {order}": (order, (1,), True, None) for order in (2, 1, 3, 1.5, 0.5)},
+    "linalg_vector_norm inf": (Special("inf"), (1,), True, None),
+    "amax": ((1,), True),
+    "prod.dim_int": (1, True, None),
+}
+"""Operations and what follows `self`; the state, as wide as local_q, is the other operand."""
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_gradients_of_jax_code_are_those_of_torch_at_kinks_and_ties_and_far_out(name: str) -> None:
+    op = Node(name.split()[0], (Ref(0), *KINKS[name]))  # type: ignore[arg-type]
+    graph = OpGraph(2, 2, (op, Node("sum.dim_IntList", (Ref(2), (1,), True, None))), Ref(3))
+    verify(graph)
+    local_q = np.array([[0.0, 0.0], [1.0, 1.0], [-200.0, 200.0], [0.0, 1.0], [20.0, -1.0], [2.0, 2.0]])
+    state = np.array([[0.0, 0.0], [1.0, 2.0], [2.0, 2.0], [0.0, 0.5], [3.0, 2.0], [2.0, 2.0]])
+    for found, wanted in zip(jax_gradients(graph, local_q, state), torch_gradients(graph, local_q, state), strict=True):
+        known = np.isfinite(wanted)
+        np.testing.assert_allclose(found[known], wanted[known], rtol=1e-9, atol=1e-12)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ def _best(helper: str) -> Emitter:
     return lambda site: f"{site.use(helper)}({array(site)}, {site.axis()}, {site.plain('keepdim')})"
 
 
-def _var(site: Site) -> str:
+def variance(site: Site) -> str:
+    """The variance of `var` and `std`."""
     correction = site.arg("correction")
     count = 1 if correction is None else correction
     return f"{site.use('_var')}({array(site)}, {sizes_text(site.axes())}, {text(count)}, {site.plain('keepdim')})"
@@ -197,8 +198,8 @@ AXES: dict[str, Emitter] = {
     "argmin": _arg("argmin"),
     **dict.fromkeys(("any", "any.dim", "any.dims"), _any_all("any")),
     **dict.fromkeys(("all", "all.dim", "all.dims"), _any_all("all")),
-    "var.correction": _var,
-    "std.correction": lambda site: f"{site.xp}.sqrt({_var(site)})",
+    "var.correction": variance,
+    "std.correction": lambda site: f"{site.xp}.sqrt({variance(site)})",
     "linalg_vector_norm": _norm,
     "logsumexp": _logsumexp,
     "_softmax": _along("_softmax"),

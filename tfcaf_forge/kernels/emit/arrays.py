@@ -93,7 +93,7 @@ def _hardtanh(site: Site) -> str:
 
 def _elu(site: Site) -> str:
     x, xp = array(site), site.xp
-    low = f"{site.plain('alpha')} * {site.plain('scale')} * {xp}.expm1({xp}.minimum({x}, 0) * {site.plain('input_scale')})"
+    low = f"{site.plain('alpha')} * {site.plain('scale')} * {xp}.expm1({xp}.where({x} > 0, 0, {x}) * {site.plain('input_scale')})"
     return f"{xp}.where({x} > 0, {x} * {site.plain('scale')}, {low})"
 
 

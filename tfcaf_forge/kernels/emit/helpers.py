@@ -1,7 +1,7 @@
 """Helper functions of the code that is emitted for NumPy and JAX; a file that needs one carries its source.
 
 They are written for any module with NumPy's interface, here called `xp`, and never write to an array in place.
-`_write` and `_erf` are the two that differ: `NUMPY_ONLY` and `JAX_ONLY` hold their sources.
+`NUMPY_ONLY` and `JAX_ONLY` hold the sources of those that differ, JAX's among them whose gradients have to be torch's.
 """
 
 # ruff: noqa: ANN001, ANN202
@@ -48,6 +48,79 @@ def _detach(x):
     """No gradient passes."""
     return jax.lax.stop_gradient(x)
 ''',
+    "_abs": '''
+def _abs(x):
+    """The magnitude; no gradient passes at 0."""
+    return jnp.where(x == 0, 0, jnp.abs(x))
+''',
+    "_at_least": '''
+def _at_least(x, low):
+    """The larger one; the gradient passes to x where they are equal."""
+    return jnp.where((x < low) | jnp.isnan(low), low, x)
+''',
+    "_at_most": '''
+def _at_most(x, high):
+    """The smaller one; the gradient passes to x where they are equal."""
+    return jnp.where((x > high) | jnp.isnan(high), high, x)
+''',
+    "_hardtanh": '''
+def _hardtanh(x, low, high):
+    """x between two bounds; no gradient passes on a bound."""
+    return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
+''',
+    "_fmax": '''
+def _fmax(a, b):
+    """The larger one, or the one that is a number; the gradient passes to a where they are equal."""
+    return jnp.where((a >= b) | jnp.isnan(b), a, b)
+''',
+    "_fmin": '''
+def _fmin(a, b):
+    """The smaller one, or the one that is a number; the gradient passes to a where they are equal."""
+    return jnp.where((a <= b) | jnp.isnan(b), a, b)
+''',
+    "_atan2": '''
+def _atan2(a, b):
+    """The angle of (b, a); no gradient passes at the origin."""
+    origin = (a == 0) & (b == 0)
+    away = jnp.arctan2(jnp.where(origin, 1, a), jnp.where(origin, 1, b))
+    return jnp.where(origin, jax.lax.stop_gradient(jnp.arctan2(a, b)), away)
+''',
+    "_power": '''
+def _power(a, b):
+    """a to the power b; no gradient passes to the exponent where a is 0 and the power is finite."""
+    zero = (a == 0) & (b >= 0)
+    grows = zero & (b > 0)
+    still = jnp.power(jnp.where(grows, a, 1), jax.lax.stop_gradient(jnp.where(grows, b, 1)))
+    return jnp.where(zero, still, jnp.power(jnp.where(zero, 1, a), b))
+''',
+    "_root": '''
+def _root(x):
+    """The square root; no gradient passes at 0."""
+    zero = x == 0
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, x)))
+''',
+    "_norm": '''
+def _norm(x, order, axis, keepdims):
+    """The vector norm of an order; no gradient passes where it is 0, and none to an element that is 0."""
+    size = jnp.where(x == 0, 0, jnp.abs(x))
+    if order == 2:
+        total = jnp.sum(x * x, axis=axis, keepdims=keepdims)
+        return jnp.where(total == 0, 0, jnp.sqrt(jnp.where(total == 0, 1, total)))
+    if order == 1:
+        return jnp.sum(size, axis=axis, keepdims=keepdims)
+    if order == 0:
+        return jnp.sum((x != 0).astype(x.dtype), axis=axis, keepdims=keepdims)
+    if order == float("inf"):
+        return jnp.max(size, axis=axis, keepdims=keepdims)
+    if order == float("-inf"):
+        return jnp.min(size, axis=axis, keepdims=keepdims)
+    if order < 0:
+        return jnp.sum(size**order, axis=axis, keepdims=keepdims) ** (1.0 / order)
+    nothing = x == 0
+    raised = jnp.where(nothing, 0, jnp.where(nothing, 1, size) ** order)
+    total = jnp.sum(raised, axis=axis, keepdims=keepdims)
+    return jnp.where(total == 0, 0, jnp.where(total == 0, 1, total) ** (1.0 / order))
+''',
 }
 NEEDS = {"_scatter": ("_write",), "_norm": (), "_topk": ("_sort",), "_gelu": ("_erf",)}
 """Helpers that other helpers call."""
@@ -93,7 +166,7 @@ def _logsumexp(x, axis, keepdims):
 def _softplus(x, beta, threshold):
     """log(1 + exp(beta x)) / beta, and x where beta x is above the threshold."""
     scaled = x * beta
-    return xp.where(scaled > threshold, x, xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / beta)
+    return xp.where(scaled > threshold, x, xp.log1p(xp.exp(xp.where(scaled > threshold, threshold, scaled))) / beta)
 
 
 def _gelu(x):

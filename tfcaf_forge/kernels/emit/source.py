@@ -12,12 +12,13 @@ from tfcaf_forge.graph.verify import verify
 from tfcaf_forge.kernels.emit import helpers
 from tfcaf_forge.kernels.emit.arrays import ARRAYS
 from tfcaf_forge.kernels.emit.context import Emitter, Site, text
+from tfcaf_forge.kernels.emit.jax_code import JAX
 from tfcaf_forge.kernels.emit.torch_code import TORCH
 from tfcaf_forge.records.manifest import Manifest
 
 Dialect = Literal["python", "numpy", "jax"]
 
-TABLES: dict[Dialect, Mapping[str, Emitter]] = {"python": TORCH, "numpy": ARRAYS, "jax": ARRAYS}
+TABLES: dict[Dialect, Mapping[str, Emitter]] = {"python": TORCH, "numpy": ARRAYS, "jax": JAX}
 """The emitter table of each dialect, keyed as the op table is."""
 _XP = {"python": "torch", "numpy": "np", "jax": "jnp"}
 _IMPORTS = {
