@@ -230,7 +230,7 @@ def _filled_lengths(named: Arrays, where: str, assume: Assume) -> Array:
 def _terminated_at(named: Arrays, row: Array) -> Array:
     """Whether each episode is terminated in its row of the given number, [E]; False where there is no such row."""
     terminated = named["terminated"].astype(bool) if "terminated" in named else np.zeros(named["reward"].shape, bool)
-    inside = (row >= 0) & (row < terminated.shape[1])
+    inside = (row >= 0) & (row < len(terminated.T))
     return inside & terminated[np.arange(len(row)), np.where(inside, row, 0)]
 
 
@@ -290,8 +290,8 @@ def _closed(part: Arrays, mapping: Mapping, task: TaskSpec, where: str, assume: 
 def _check_ends(part: Arrays, where: str) -> None:
     """Nothing may follow an end."""
     for name in ("terminated", "truncated"):
-        early = np.flatnonzero(part[name][:-1]) if name in part else ()
-        if len(early):
+        early: list[int] = np.flatnonzero(part[name][:-1]).tolist() if name in part else []
+        if early:
             raise DatasetError(
                 f"{where}: it is {name} in step {early[0]}, and {len(part[name]) - 1 - early[0]} of its steps follow; end it there, and give what "
                 "follows as an episode of its own; an array that marks the row after the last step as well is filled, not valid, under [arrays]"
