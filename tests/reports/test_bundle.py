@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tfcaf_forge import synthesize
 from tfcaf_forge.errors import InputError
 from tfcaf_forge.evidence.case import from_data
 from tfcaf_forge.pipeline import archive, sign
@@ -328,6 +329,31 @@ def compared_with_another_kernel(f: Forger) -> None:
     f.put("equivalence", winner_of(f), record)
 
 
+def invented(**fields: Any) -> Callable[[Forger], None]:
+    """A verdict that nobody gave, beside those of the winner."""
+
+    def change(f: Forger) -> None:
+        won = winner_of(f)
+        record = f.record("evidence", won)
+        verdict = {"property": "safe-in-deployment", "status": "TESTED", "required": False, "trials": 90_000_000}
+        empty = {"counterexample": None, "detail": "", "origin": "forge", "seconds": 0.0}
+        record["verdicts"].append({**empty, **verdict, **fields})
+        f.put("evidence", won, record)
+
+    return change
+
+
+def faithful_in_many_trials(f: Forger) -> None:
+    record = f.record("evidence", 5)
+    verdict_of(record, "trace-faithful")["trials"] = 90_000_000
+    f.put("evidence", 5, record)
+
+
+def another_profile(f: Forger) -> None:
+    settings = f.record("settings", 0)
+    f.put("settings", 0, settings | {"profile": "audit"})
+
+
 SEALED: dict[str, tuple[Callable[[Forger], None], str]] = {
     "one bit of the kernel": (one_bit("kernel.safetensors"), "kernel: .*kernel.safetensors"),
     "no kernel": (without("kernel.safetensors"), r"kernel: kernel.safetensors is missing"),
@@ -369,6 +395,12 @@ SEALED: dict[str, tuple[Callable[[Forger], None], str]] = {
     "a record that is none": (junk_record, "records: "),
     "a record too many": (with_file("records/" + "0" * 64 + ".json", b"{}"), "a record that no line of the journal names"),
     "a file too many": (with_file("setup.py", b""), "setup.py has no place in a bundle"),
+    "a verdict on what is no property": (invented(), "nothing that a run examines is called safe-in-deployment"),
+    "a property of the user's own, which no run has": (invented(origin="user"), "nothing that a run examines is called safe-in-deployment"),
+    "a second verdict on a property": (invented(property="contract", required=True), "has two verdicts on contract"),
+    "trials of what is only proved": (invented(property="credit-sum"), "credit-sum is TESTED, and it is recorded only where it is PROVED|two verdicts"),
+    "trials of what the sandbox compares": (faithful_in_many_trials, "trace-faithful is recorded with 90,000,000 trials"),
+    "a harder profile in the settings": (another_profile, "is of the profile fast, and the run's settings ask for audit"),
     "an expired waiver": (with_file("waivers.toml", WAIVED.format(expires="2001-01-01").encode()), "expired on 2001-01-01"),
     "a waiver for what holds": (with_file("waivers.toml", WAIVED.format(expires="2999-01-01").encode()), "remove it"),
     "a waiver without a reason": (with_file("waivers.toml", WAIVED.replace("the trainer is told", " ").format(expires="2999-01-01").encode()), "needs a reason and a name"),
@@ -443,7 +475,7 @@ def test_a_full_check_repeats_the_trials(made_run: Path, tmp_path: Path) -> None
     found = verify(Asked(path=tmp_path / "x.forge.zip", full=True))
     assert found.ok, refusal(found)
     said = {check.name: check.text for check in found.checks}
-    assert "replayed states among them: no verdict changed" in said["trials"]
+    assert "replayed states among them: no verdict changed, nor how many trials it rests on" in said["trials"]
     assert "2 scores and the baseline's were computed again" in said["ranking"]
     assert "reach, branches, credit" in said["measured"]
     assert "mutants were made again" in said["mutants"]
@@ -481,9 +513,43 @@ def credit_by_pen(f: Forger) -> None:
     f.files["measured.json"] = canonical_json(measured)
 
 
+def trials_by_pen(f: Forger) -> None:
+    """One more than there were, so that no bound gives it away."""
+    record = f.record("evidence", winner_of(f))
+    verdict_of(record, "contract")["trials"] += 1
+    f.put("evidence", winner_of(f), record)
+
+
+def said_of_the_ranking(**fields: Any) -> Callable[[Forger], None]:
+    def change(f: Forger) -> None:
+        ranking = f.record("ranking", 0)
+        assert any(ranking[name] != value for name, value in fields.items())
+        f.put("ranking", 0, ranking | fields)
+
+    return change
+
+
+def always_the_best(f: Forger) -> None:
+    shares = f.record("ranking", 0)["best_share"]
+    said_of_the_ranking(best_share={i: float(i == str(winner_of(f))) for i in shares})(f)
+
+
+def tied_by_pen(f: Forger) -> None:
+    ranking = f.record("ranking", 0)
+    others = [s["candidate"] for s in ranking["scores"] if s["candidate"] != ranking["winner"]]
+    said_of_the_ranking(tied=[] if ranking["tied"] else others)(f)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (trials_by_pen, r"trials: candidate \d: contract is recorded with [\d,]+ trials; repeated, they are"),
+        (tied_by_pen, r"ranking: candidate \d is recorded as (tied with|apart from) the winner, which it is not"),
+        (always_the_best, r"ranking: candidate \d is recorded as the best in [\d.]+% of the resamples"),
+        (said_of_the_ranking(agreement=0.999), "ranking: the ranking's agreement is recorded as 0.999"),
+        (said_of_the_ranking(tied=[9]), "ranking: .* of other candidates than its own|which it is not"),
+        (said_of_the_ranking(episodes=5000), "ranking: the ranking's episodes is not what"),
+        (said_of_the_ranking(method="certified"), "ranking: the ranking's method is not what"),
         (scores_by_pen, r"ranking: the score of candidate \d is recorded as"),
         (margin_by_pen, r"ranking: the ranking's margin is recorded as -10; the rule's is"),
         (survivors_by_pen, "mutants: .* is recorded as"),
@@ -499,6 +565,41 @@ def test_numbers_that_agree_with_each_other_are_refused_where_they_are_computed_
     change(forger)
     path.write_bytes(pack(forger.sealed()))
     assert re.search(message, refusal(verify(Asked(path=path, full=True))))
+
+
+def test_more_trials_than_a_profile_makes_are_refused_without_the_replay_data_too(
+    made_run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.forge.zip"
+    bundle(made_run, path)
+    forger = Forger(archive.read(path))
+    record = forger.record("evidence", 3)
+    verdict_of(record, "contract")["trials"] = 50_000_000
+    forger.put("evidence", 3, record)
+    path.write_bytes(pack(forger.sealed()))
+    assert "contract is recorded with 50,000,000 trials, and the profile fast" in refusal(
+        verify(Asked(path=path, full=True))
+    )
+
+
+def test_advice_that_other_states_refute_is_said_and_not_refused(tmp_path: Path) -> None:
+    """Tested on replayed states, refuted on drawn ones: without the replay data these are other trials, and no lie."""
+    synthesize("lbf-8x8-2p-2f-coop", out=tmp_path / "run", rounds=1, candidates=1, mutants=0)
+    for name, replay in (("with.zip", True), ("without.zip", False)):
+        bundle(tmp_path / "run", tmp_path / name, replay=replay)
+    found, other = (verify(Asked(path=tmp_path / name, full=True)) for name in ("with.zip", "without.zip"))
+    assert found.ok, refusal(found)
+    assert other.ok, refusal(other)
+    said = next(c.text for c in other.checks if c.name == "trials")
+    assert "no verdict changed but what other states may change: candidate 1: continuous was TESTED" in said
+
+
+def test_a_run_with_a_profile_that_climbs_passes_the_full_check(tmp_path: Path) -> None:
+    synthesize("matrix-climbing", out=tmp_path / "run", rounds=1, candidates=1, episodes=60, mutants=0, profile="search")  # fmt: skip
+    for name, replay in (("with.zip", True), ("without.zip", False)):
+        bundle(tmp_path / "run", tmp_path / name, replay=replay)
+        found = verify(Asked(path=tmp_path / name, full=True))
+        assert found.ok, refusal(found)
 
 
 def test_reports_of_another_release_are_left_out_only_where_that_is_asked_for(files: Files, tmp_path: Path) -> None:

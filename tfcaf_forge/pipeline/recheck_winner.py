@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from tfcaf_forge.evidence.subject import Subject
 from tfcaf_forge.pipeline.adequacy import adequacy
@@ -16,12 +17,15 @@ from tfcaf_forge.pipeline.bundle import MEASURED, OBSERVATIONS, decoded
 from tfcaf_forge.pipeline.measured import measured as measure
 from tfcaf_forge.pipeline.recheck import Shelf, replayed
 from tfcaf_forge.pipeline.report import KERNEL
+from tfcaf_forge.ranking.order import standing
 from tfcaf_forge.ranking.rank import Ranker
 from tfcaf_forge.ranking.rule import load_rule
+from tfcaf_forge.ranking.score import Doubles
 from tfcaf_forge.records.base import canonical_json, digest_bytes, to_builtins
 from tfcaf_forge.records.equivalence import Equivalence
 from tfcaf_forge.records.mutation import MutationScore
 from tfcaf_forge.records.observed import Observed
+from tfcaf_forge.records.ranking import Ranking
 
 _NEAR = 1e-4
 
@@ -80,7 +84,7 @@ def mutants(shelf: Shelf, replay: Path | None) -> str | None:
 
 
 def ranking(shelf: Shelf, replay: Path | None) -> str | None:
-    """Every score again, and the baseline's, on the run's replay data."""
+    """Every score again, the baseline's, and all else that the ranking says, on the run's replay data."""
     record, (dataset, _) = shelf.ranking, replayed(shelf, replay)
     if record is None or dataset is None:
         return None
@@ -95,7 +99,59 @@ def ranking(shelf: Shelf, replay: Path | None) -> str | None:
         if not _near(to_builtins(before), to_builtins(after)):
             who = "equal weights" if known else f"candidate {before.candidate}"
             raise BundleError(f"the score of {who} is recorded as {before.score.value:.6f}; computed again it is {after.score.value:.6f}, or its interval differs")  # fmt: skip
-    return f"{len(record.scores)} scores and the baseline's were computed again on the replay data, the same within {_NEAR:g}"
+    graphs = {s.candidate: shelf.traced[s.candidate].graph for s in record.scores}
+    _follows(record, ranker.rank(record.scores, graphs))
+    if graphs:
+        _stands(record, ranker.predictions(graphs))
+    return f"{len(record.scores)} scores and the baseline's were computed again on the replay data, the same within {_NEAR:g}; so were order, ties, shares and agreement"  # fmt: skip
+
+
+_RESAMPLED = ("tied", "best_share", "agreement")
+"""What a ranking says about its bootstrap samples."""
+
+
+def _follows(record: Ranking, again: Ranking) -> None:
+    """All but what is resampled follows from the scores as they are recorded, and from the data."""
+    for name in record.__struct_fields__:
+        if name not in (*_RESAMPLED, "baseline") and getattr(record, name) != getattr(again, name):
+            raise BundleError(f"the ranking's {name} is not what its scores and the replay data give: it was edited")
+
+
+def _stands(record: Ranking, samples: Mapping[int, Doubles]) -> None:
+    """Ties, shares and agreement; where two are apart by less than rounding in a sample, either may be the better there."""
+    ids, table = list(samples), np.stack(list(samples.values()))
+    gaps = dict(zip(ids, np.quantile(table[0] - table, 0.025, axis=1), strict=True))
+    for number, gap in gaps.items():
+        if number not in (ids[0], record.winner) and abs(gap) > _NEAR and (gap <= 0) != (number in record.tied):
+            raise BundleError(f"candidate {number} is recorded as {'tied with' if gap > 0 else 'apart from'} the winner, which it is not on the replay data")  # fmt: skip
+    _only_once(record, ids)
+    leads = table >= table.max(axis=0) - _NEAR
+    low, high = (leads & (leads.sum(axis=0) == 1)).mean(axis=1), leads.mean(axis=1)
+    for number, least, most in zip(ids, low, high, strict=True):
+        share = record.best_share.get(str(number), -1.0)
+        if not least - _NEAR <= share <= most + _NEAR:
+            raise BundleError(f"candidate {number} is recorded as the best in {share:.2%} of the resamples; computed again, it is in {most:.2%}")  # fmt: skip
+    _agrees(record, standing(samples).agreement, table)
+
+
+def _only_once(record: Ranking, ids: list[int]) -> None:
+    """Those that are tied, and those that have a share, are candidates of the ranking, and each is named once."""
+    rivals = [number for number in record.tied if number in ids and number != record.winner]
+    if len(set(rivals)) != len(record.tied) or record.best_share.keys() != {str(number) for number in ids}:
+        raise BundleError(
+            "the ranking says who is tied, or how often each is the best, of other candidates than its own"
+        )
+
+
+def _agrees(record: Ranking, again: float | None, table: Doubles) -> None:
+    """The agreement, but for the pairs that a sample cannot tell apart."""
+    if record.agreement is None or again is None:
+        same = record.agreement is again
+    else:
+        pairs = [np.abs(one - other) <= _NEAR for i, one in enumerate(table) for other in table[i + 1 :]]
+        same = abs(record.agreement - again) <= _NEAR + 3 * float(np.mean(pairs))
+    if not same:
+        raise BundleError(f"the ranking's agreement is recorded as {record.agreement}; computed again it is {again}")
 
 
 def measured(shelf: Shelf, replay: Path | None) -> str | None:
