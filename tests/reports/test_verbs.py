@@ -64,6 +64,37 @@ def test_a_changed_bundle_has_the_exit_code_1_and_its_fault_named(made_run: Path
     assert found["checks"][0]["name"] == "archive"
 
 
+def test_replay_data_that_is_none_is_refused_and_not_left_out(made_run: Path, tmp_path: Path) -> None:
+    out, file = tmp_path / "x.forge.zip", tmp_path / "notes.txt"
+    forge("bundle", made_run, "-o", out, "--with-replay")
+    file.write_text("no dataset")
+    for wrong in (tmp_path / "typo", file, made_run):
+        text = refused(InputError, "verify", out, "--full", "--replay", wrong)
+        assert f"{wrong} is no replay dataset" in text
+
+
+def test_replay_data_that_is_damaged_is_the_users_fault_and_not_the_bundles(made_run: Path, tmp_path: Path) -> None:
+    out, data_set = tmp_path / "x.forge.zip", tmp_path / "replay"
+    forge("bundle", made_run, "-o", out)
+    shutil.copytree(made_run / "replay", data_set)
+    (data_set / "state.npy").write_bytes(b"nothing")
+    refused(InputError, "verify", out, "--full", "--replay", data_set)
+
+
+def test_replay_data_without_a_full_check_is_refused_with_the_remedy(made_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.forge.zip"
+    forge("bundle", made_run, "-o", out)
+    assert "add --full, or leave --replay out" in refused(InputError, "verify", out, "--replay", made_run / "replay")
+
+
+def test_the_runs_replay_data_beside_the_bundle_is_used(made_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.forge.zip"
+    forge("bundle", made_run, "-o", out)
+    found = data("verify", out, "--full", "--replay", made_run / "replay")
+    ends = {check["name"]: check["result"] for check in found["checks"]}
+    assert {ends[name] for name in ("trials", "ranking", "measured", "mutants")} == {"passed"}
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["verify", str(tmp_path / "none.zip")])
     assert done.exit_code == 1

@@ -28,7 +28,7 @@ def verify(
     key: Annotated[Path | None, typer.Option("--key", help="The public key (PEM) that must have signed it.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Repeat all trials, too.")] = False,
     replay: Annotated[
-        Path | None, typer.Option("--replay", help="The run's replay data, for --full. [default: the bundle's]")
+        Path | None, typer.Option("--replay", help="The run's replay data, with --full only. [default: the bundle's]")
     ] = None,
     other_release: Annotated[
         bool, typer.Option("--other-release", help="Leave reports that another release wrote unchecked, do not refuse.")

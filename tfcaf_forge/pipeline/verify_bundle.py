@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
-from tfcaf_forge.errors import ForgeError
+from tfcaf_forge.errors import ForgeError, InputError
 from tfcaf_forge.pipeline import recheck, recheck_winner, sign
 from tfcaf_forge.pipeline.archive import BundleError
 from tfcaf_forge.pipeline.bundle import JOURNAL, RECORDS, Index, check_canonical, lines_of, opened, unfold
@@ -23,6 +23,7 @@ from tfcaf_forge.pipeline.recheck import Shelf
 from tfcaf_forge.records.base import Plain, digest_bytes
 from tfcaf_forge.records.ranking import Ranking
 from tfcaf_forge.records.verdict import Evidence
+from tfcaf_forge.replay.dataset import load_dataset
 from tfcaf_forge.reports.waivers import FILE as WAIVERS
 from tfcaf_forge.reports.waivers import faults
 from tfcaf_forge.reports.waivers import parse as parse_waivers
@@ -81,15 +82,25 @@ def verify(asked: Asked, notify: Callable[[Check], None] | None = None) -> Verif
         notify: told of every check as it ends.
 
     Raises:
-        InputError: the key cannot be used.
+        InputError: the key cannot be used, or `replay` is no dataset or is given without `full`.
         MissingExtra: a key was given and the extra `sign` is not installed.
     """
+    _usable(asked)
     checks: list[Check] = []
     for check in _checks(asked):
         checks.append(check)
         if notify is not None:
             notify(check)
     return Verified(bundle=str(asked.path), checks=tuple(checks))
+
+
+def _usable(asked: Asked) -> None:
+    """Refuse replay data that would not be used: a check that is left out for a typo looks like one that was done."""
+    if asked.replay is None:
+        return
+    if not asked.full:
+        raise InputError("replay data is used only where everything is repeated; add --full, or leave --replay out")
+    load_dataset(asked.replay)
 
 
 def _checks(asked: Asked) -> Iterator[Check]:
