@@ -189,7 +189,8 @@ def _ranked(shelf: Shelf) -> None:
             raise BundleError(f"the score of candidate {score.candidate} is about another graph")
     best = max((s.decides.value for s in ranking.scores), default=None)
     won = next((s for s in ranking.scores if s.candidate == ranking.winner), None)
-    if (ranking.winner is None) != (not scores) or (won is not None and best is not None and won.decides.value < best):
+    defined = [s for s in ranking.scores if "undefined_rows" not in s.components]  # others stand last and never win
+    if (ranking.winner is None) != (not defined) or (won is not None and best is not None and won.decides.value < best):
         raise BundleError(f"the ranking's winner, {ranking.winner}, is not the accepted candidate that stands first")
     base = ranking.baseline
     known = {s.predicted is not None for s in (base, *ranking.scores)}
