@@ -20,6 +20,7 @@ import numpy as np
 
 from tfcaf_forge.evidence.proofs.domains import Reals
 from tfcaf_forge.evidence.proofs.gradients import smooth_values
+from tfcaf_forge.evidence.proofs.relations import adds_as_is
 from tfcaf_forge.evidence.proofs.site import Run, Site, Types, firsts, needed, plain
 from tfcaf_forge.evidence.proofs.transfer import TRANSFER
 from tfcaf_forge.evidence.proofs.transfer.shape import mover
@@ -236,6 +237,8 @@ def _sums_to_one(run: Run, site: Site, axes: tuple[int, ...]) -> bool:
     if total is None or total.op != "sum.dim_IntList":
         return False
     inner = Site(run, total, below.id - FIRST_NODE)
+    if not adds_as_is(run, below):
+        return False
     same = run.first(inner.ref("self")) == run.first(site.ref("self"))
     kept = run.shape(run.type_of(site.ref("other"))) == tuple(
         1 if k in inner.axes() else s for k, s in enumerate(site.shape)

@@ -160,6 +160,20 @@ def as_float(value: Val, dtype: str) -> Val:
     return value if dtype == "float" else make(value.lo, value.hi, value.nan, True)
 
 
+def cast(value: Val, source: str, target: str) -> Val:
+    """A tensor of one element type in another: to int by truncation (undefined beyond 2^63), to bool by `!= 0`."""
+    if source == target:
+        return value
+    if target == "float":
+        return as_float(value, source)
+    if target == "bool":
+        return truth(value.zero, ~((value.lo == 0) & (value.hi == 0) & ~value.nan))
+    if source == "bool":
+        return value
+    lost = value.nan | ~(value.size < INT_SAFE)
+    return choose(lost, lost, top(value.shape, "int"), raw(np.trunc(value.lo), np.trunc(value.hi), False, True))
+
+
 def expand(value: Val, shape: tuple[int, ...]) -> Val:
     """Broadcast."""
     return value if value.shape == shape else value.moved(lambda a: np.broadcast_to(a, shape))

@@ -69,11 +69,16 @@ def _outputs(run: Run, index: int) -> tuple[Val, ...]:
         except (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, OverflowError, MemoryError):
             outs = ()
         if len(outs) == len(shapes) and all(out.shape == shape for out, shape in zip(outs, shapes, strict=True)):
-            return outs
+            return tuple(_told(out, kind.dtype) for out, kind in zip(outs, site.kinds, strict=True))
         run.lost.append(index)
     run.broken = np.ones_like(run.broken)  # nobody knows whether it raises
     run.broken_at = index if run.broken_at is None else run.broken_at
     return tuple(top(shape, kind.dtype) for shape, kind in zip(shapes, site.kinds, strict=True))
+
+
+def _told(out: Val, dtype: str) -> Val:
+    """What a rule says of a bool tensor: readers take 1 for True, so bounds that are no truth values say nothing."""
+    return out if dtype != "bool" or ((out.lo >= 0.0) & (out.hi <= 1.0)).all() else top(out.shape, "bool")
 
 
 def _note_origin(run: Run, index: int) -> None:

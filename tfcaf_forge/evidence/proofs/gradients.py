@@ -18,7 +18,7 @@ from tfcaf_forge.evidence.proofs.backward.site import Back, Parts
 from tfcaf_forge.evidence.proofs.domains import INF, Reals, Val, expand, known, top
 from tfcaf_forge.evidence.proofs.forward import OutOfTimeError
 from tfcaf_forge.evidence.proofs.rounding import moved
-from tfcaf_forge.evidence.proofs.site import Run, Site
+from tfcaf_forge.evidence.proofs.site import Run, Site, Types
 from tfcaf_forge.graph.opgraph import FIRST_NODE, Node, OpGraph, Ref
 from tfcaf_forge.graph.ops import TABLE
 
@@ -32,6 +32,8 @@ _NO_DERIVATIVE = ("floor_divide", "copy", "lift_fresh")
 """Operations of which autograd raises when it is asked for a gradient through them; and one that hands its argument
 back with a new history, so that a gradient in it forgets what was computed from it before.
 """
+_CUT = ("_to_copy", "copy")
+"""Operations whose integers and truth values have no gradient; others raise where they would make one."""
 _FLAT = ("floor", "ceil", "round", "trunc", "sign", "sgn")
 """Steps, through which autograd passes a zero (and zero times an infinity further back is a NaN)."""
 
@@ -49,8 +51,12 @@ def smooth_values(graph: OpGraph, keep: list[bool]) -> list[bool]:
     return smooth
 
 
-def first_jump(graph: OpGraph, keep: list[bool]) -> int | None:
-    """The first node through which the output depends on local_q in steps, or behind autograd's back."""
+def first_jump(graph: OpGraph, types: Types, keep: list[bool]) -> int | None:
+    """The first node through which the output depends on local_q in steps, or behind autograd's back.
+
+    Whatever makes an integer or a truth value of a local Q-value is a step: a cast, a reduction with another
+    element type, and a write into an integer or bool tensor.
+    """
     touched = [True, False]
     found: int | None = None
     for index, node in enumerate(graph.nodes):
@@ -63,10 +69,22 @@ def first_jump(graph: OpGraph, keep: list[bool]) -> int | None:
             or any(_index_of(graph, r) for r in node.refs() if touched[r.id])
         )
         steps = steps or (node.op == "softplus" and float(str(node.args[2])) < 15.0)  # it jumps at its threshold
-        cast = node.op == "_to_copy" and node.args[1] in ("int", "bool")
+        cast = types[value][0].dtype != "float"
         if reads and found is None and (steps or cast):
             found = index
     return found
+
+
+def _refused(run: Run, smooth: list[bool]) -> int | None:
+    """A node at which torch raises as soon as a gradient is asked for: it makes an integer or a truth value of one."""
+    for index, node in enumerate(run.graph.nodes):
+        value = index + FIRST_NODE
+        if not smooth[value] or node.op in _CUT or node.op in _NEUTRAL or run.types[value][0].dtype == "float":
+            continue
+        moving = (r for r in node.refs() if smooth[r.id] and not _index_of(run.graph, r))
+        if any(run.type_of(ref).dtype == "float" for ref in moving):
+            return index
+    return None
 
 
 def _index_of(graph: OpGraph, ref: Ref) -> bool:
@@ -97,6 +115,9 @@ def credit(run: Run, smooth: list[bool], deadline: float = INF) -> Credit:
         OutOfTimeError: past the deadline.
     """
     graph = run.graph
+    refused = _refused(run, smooth)
+    if refused is not None:
+        return Credit(top((run.cells, graph.n_agents)), refused, np.full(run.cells, INF), refused)
     arrived: dict[Ref, list[Val]] = {graph.output: [known(run.shape(run.type_of(graph.output)), 1.0)]}
     lost: int | None = None
     noise, loudest, most = np.zeros(run.cells), None, 0.0

@@ -113,13 +113,13 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
         return Findings(output, found, sound, finite, calm, rising, trouble, origins, lost, run.broken_at, undone)
 
     try:
-        relaxed = task.credit.monotonicity == "relaxed" or first_jump(graph, keep) is not None
+        relaxed = task.credit.monotonicity == "relaxed" or first_jump(graph, types, keep) is not None
         summary = explore(examine, domain, read, relaxed=relaxed, width=_width(types), deadline=deadline)
     except OutOfTimeError:
         reason = f"the time budget was spent on a graph of {len(graph.nodes)} operations"
         return {name: proofs.get(name, _unknown(reason, started)) for name in PROPERTIES}
     proofs["batch-independent"] = _apart(graph, summary, started)
-    proofs |= _conclude(graph, keep, summary, started)
+    proofs |= _conclude(graph, types, keep, summary, started)
     proofs["credit-sum"] = _sum(graph, types, summary, started)
     return {name: proofs[name] for name in PROPERTIES}
 
@@ -150,7 +150,7 @@ def _apart(graph: OpGraph, summary: Summary, started: float) -> Proof:
     return _unknown(f"one row may fail the batch{_blame(graph, summary, backward=False)}", started)
 
 
-def _conclude(graph: OpGraph, keep: list[bool], summary: Summary, started: float) -> dict[str, Proof]:
+def _conclude(graph: OpGraph, types: Types, keep: list[bool], summary: Summary, started: float) -> dict[str, Proof]:
     """The four numeric properties from the cells.
 
     A gradient that is nowhere negative makes Q_tot rise only where Q_tot has no jump and no pole (-1/q rises
@@ -159,7 +159,7 @@ def _conclude(graph: OpGraph, keep: list[bool], summary: Summary, started: float
     low, high = float(summary.credit_lo.min(initial=np.inf)), float(summary.credit_hi.max(initial=-np.inf))
     ends = zip(summary.credit_lo, summary.credit_hi, strict=True)
     bounds = ", ".join(f"[{_down(float(a))}, {_up(float(b))}]" for a, b in ends)
-    jump = first_jump(graph, keep)
+    jump = first_jump(graph, types, keep)
     cells = f" ({summary.cells} cells)" if summary.cells > 1 else ""
     proofs: dict[str, Proof] = {}
     if summary.monotone and jump is None and (summary.smooth or is_affine(graph)):

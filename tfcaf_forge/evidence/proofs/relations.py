@@ -95,11 +95,11 @@ def _above(run: Run, big: Ref, small: Ref, depth: int) -> Mask:
         return left if left.all() else left | (nonnegative(run, args["self"]) & _via(run, args["other"], small, depth))
     if op in ("amax", "max.dim", "max") and big.out == 0 and _keeps_place(run, big, node, args):
         return _via(run, args["self"], small, depth)
-    if op in ("sum", "sum.dim_IntList") and _keeps_place(run, big, node, args):
+    if op in ("sum", "sum.dim_IntList") and adds_as_is(run, big) and _keeps_place(run, big, node, args):
         return nonnegative(run, args["self"]) & _via(run, args["self"], small, depth)
     if op in ("unsqueeze", "view", "_unsafe_view"):
         return _restored(run, big, small, args, depth)
-    if op in ("sum.dim_IntList", "amax", "max.dim") and big.out == 0:
+    if op in ("sum.dim_IntList", "amax", "max.dim") and big.out == 0 and adds_as_is(run, big):
         return _of_selected(run, node, args, small)
     return _never(run)
 
@@ -167,6 +167,16 @@ def _stays_float(run: Run, ref: Ref, args: dict[str, Arg]) -> bool:
     return run.type_of(ref).dtype == run.type_of(cast(Ref, args["self"])).dtype
 
 
+def adds_as_is(run: Run, ref: Ref) -> bool:
+    """Whether a reduction takes its terms as they are: none is cut to an integer or to a truth value first."""
+    node = run.node_of(ref)
+    source = None if node is None else node.named().get("self")
+    if not isinstance(source, Ref):
+        return False
+    out, source = run.type_of(ref).dtype, run.type_of(source).dtype
+    return out in ("float", source) or (out == "int" and source == "bool")
+
+
 def _keeps_place(run: Run, ref: Ref, node: Node, args: dict[str, Arg]) -> bool:
     """A reduction whose result still broadcasts against what was reduced."""
     return bool(args.get("keepdim")) or not run.type_of(ref).shape
@@ -177,6 +187,8 @@ def _restored(run: Run, big: Ref, small: Ref, args: dict[str, Arg], depth: int) 
     inner = run.first(cast(Ref, args["self"]))
     node = run.node_of(inner)
     if node is None or node.op not in ("sum.dim_IntList", "amax", "max.dim") or inner.out != 0:
+        return _never(run)
+    if not adds_as_is(run, inner):
         return _never(run)
     within = node.named()
     source = cast(Ref, within["self"])
@@ -237,17 +249,21 @@ def _one_wide(run: Run, big: Ref, small: Ref, dim: int) -> bool:
 
 def covers_magnitude(run: Run, big: Ref, small: Ref) -> tuple[Mask, float] | None:
     """Cells in which `big >= |small| / (1 + slack)`, and that slack; None where no norm of `small` is in sight."""
-    node = run.node_of(run.first(big))
+    at = run.first(big)
     for _ in range(_DEPTH):
-        if node is None:
+        node = run.node_of(at)
+        if node is None or at.out != 0:
             return None
         args, op = node.named(), node.op
+        below = args.get("self")
         if op in (*_ALIGNED, "clamp_min", "relu") or (op == "clamp" and args["max"] is None):
-            node = run.node_of(run.first(cast(Ref, args["self"])))
+            at = run.first(cast(Ref, below))
         elif op == "add.Tensor" and args["alpha"] == 1 and nonnegative(run, args["other"]).all():
-            node = run.node_of(run.first(args["self"])) if isinstance(args["self"], Ref) else None
+            if not isinstance(below, Ref):
+                return None
+            at = run.first(below)
         else:
-            return _norm_of(run, node, args, run.first(small))
+            return _norm_of(run, node, args, run.first(small)) if adds_as_is(run, at) else None
     return None
 
 

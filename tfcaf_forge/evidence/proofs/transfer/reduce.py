@@ -11,9 +11,11 @@ from tfcaf_forge.evidence.proofs import arith
 from tfcaf_forge.evidence.proofs.domains import (
     EPS,
     INF,
+    Mask,
     Reals,
     Val,
     as_float,
+    cast,
     choose,
     constant,
     loosen,
@@ -41,13 +43,23 @@ def _of_float(rule: Callable[[Site], Out]) -> Callable[[Site], Out]:
     return checked
 
 
-def _float_self(site: Site) -> Val:
-    return site.flt("self") if site.dtype == "float" else site.val("self")
+def _cast_self(site: Site) -> Val:
+    """What is reduced, in the type of the result: torch casts every element before it adds or multiplies."""
+    return cast(site.val("self"), site.dtype_of("self"), site.dtype)
+
+
+def _folded(site: Site, fold: Callable[..., np.bool_ | Mask]) -> Val:
+    """A reduction of truth values: a sum is True where any of them is, a product where all are."""
+    a, axes, keep = _cast_self(site), site.axes(), site.keepdim
+    must, may = (np.asarray(fold(end == 1.0, axis=axes, keepdims=keep), np.bool_) for end in (a.lo, a.hi))
+    return truth(~must, may)
 
 
 def total(site: Site) -> Out:
     """Sum over the named dimensions."""
-    a, axes = _float_self(site), site.axes()
+    if site.dtype == "bool":
+        return (_folded(site, np.any),)
+    a, axes = _cast_self(site), site.axes()
     if site.dtype != "float":
         return (make_int(a.lo.sum(axis=axes, keepdims=site.keepdim), a.hi.sum(axis=axes, keepdims=site.keepdim)),)
     return (arith.total(a, axes, keepdims=site.keepdim),)
@@ -63,7 +75,9 @@ def mean(site: Site) -> Out:
 
 def product(site: Site) -> Out:
     """Product along one dimension."""
-    a, axes = _float_self(site), site.axes()
+    if site.dtype == "bool":
+        return (_folded(site, np.all),)
+    a, axes = _cast_self(site), site.axes()
     if site.dtype == "float":
         return (arith.product(a, axes, keepdims=site.keepdim),)
     lo, hi = np.ones_like(a.lo.sum(axis=axes)), np.ones_like(a.lo.sum(axis=axes))
@@ -235,9 +249,16 @@ def log_softmax(site: Site) -> Out:
     return (make(low, np.where(wild, 0.0, np.minimum(hi + slack, 0.0)), w.nan),)
 
 
+def _no_bool(site: Site) -> None:
+    """The kernels refuse running sums and products of bool, which meta tensors let pass."""
+    if site.dtype == "bool":
+        raise ValueError(f"{site.op} of bool")
+
+
 def cumsum(site: Site) -> Out:
     """Running sums, each as a sum of its own terms."""
-    a, at = _float_self(site), site.axis()
+    _no_bool(site)
+    a, at = _cast_self(site), site.axis()
     parts: list[Val] = []
     for k in range(a.shape[at] if a.shape else 0):
         part = a.moved(lambda x, k=k: np.take(x, range(k + 1), axis=at))
@@ -250,7 +271,8 @@ def cumsum(site: Site) -> Out:
 
 def cumprod(site: Site) -> Out:
     """Running products."""
-    a, at = _float_self(site), site.axis()
+    _no_bool(site)
+    a, at = _cast_self(site), site.axis()
     if site.dtype != "float" or not a.shape:
         return (top(a.shape, site.dtype),)
     parts = [

@@ -14,6 +14,7 @@ from tfcaf_forge.evidence.proofs.domains import (
     INT_TOP,
     Reals,
     Val,
+    cast,
     choose,
     constant,
     hull,
@@ -176,19 +177,8 @@ def isinf(site: Site) -> Out:
 
 
 def to_copy(site: Site) -> Out:
-    """A change of element type: to int by truncation (undefined beyond 2^63), to bool by comparison with zero."""
-    a, source = site.val("self"), site.dtype_of("self")
-    if site.dtype == source:
-        return (a,)
-    if site.dtype == "float":
-        return (site.flt("self"),)
-    if site.dtype == "bool":
-        return (truth(a.zero, ~((a.lo == 0) & (a.hi == 0) & ~a.nan)),)
-    if source == "bool":
-        return (a,)
-    lost = a.nan | ~(a.size < 2.0**53)
-    unknown = top(a.shape, "int")
-    return (choose(lost, lost, unknown, raw(np.trunc(a.lo), np.trunc(a.hi), False, True)),)
+    """A change of element type."""
+    return (cast(site.val("self"), site.dtype_of("self"), site.dtype),)
 
 
 def _float(f: Callable[[Val], Val]) -> Callable[[Site], Out]:
