@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.graph.examples import EXAMPLES, N, S, example
+from tests.graph.examples import EXAMPLES, HALF, INTS, MASK, POSITIVE, STATE, N, Q, S, example
+from tfcaf_forge.errors import GraphError
 from tfcaf_forge.graph import batch, interpret
-from tfcaf_forge.graph.affine import Dependence, dependences
+from tfcaf_forge.graph.affine import Dependence, dependences, makes_float
 from tfcaf_forge.graph.batch import Rows
-from tfcaf_forge.graph.opgraph import BatchDim
+from tfcaf_forge.graph.opgraph import BatchDim, Node, OpGraph, Ref
 from tfcaf_forge.graph.ops import TABLE
 
 OPS = sorted(TABLE)
@@ -88,6 +89,57 @@ def test_affine_rules_hold_in_a_real_run(op: str) -> None:
     if known is Dependence.NONE:
         torch.testing.assert_close(made[0], made[1], equal_nan=True)
     torch.testing.assert_close(made[0] + made[1], made[2] + made[3], equal_nan=True)
+
+
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("swaps", [{}, {Q: INTS}, {STATE: MASK}, {POSITIVE: MASK, Q: INTS, HALF: INTS}])
+def test_what_is_taken_for_a_float_without_torch_is_one(op: str, swaps: dict[Ref, Ref]) -> None:
+    """The example with integers and truth values in place of floats, where torch takes them."""
+    graph = example(op)
+    last = graph.nodes[-1].with_refs({ref: swaps.get(ref, ref) for ref in graph.nodes[-1].refs()})
+    swapped = type(graph)(N, S, (*graph.nodes[:-1], last), graph.output)
+    try:
+        kind = interpret.infer(swapped)[-1][0]
+    except GraphError:
+        return
+    if makes_float(swapped)[-1]:
+        assert kind.dtype == "float"
+    elif not swaps:
+        assert kind.dtype != "float"
+
+
+INTO_INTEGERS = {
+    "copy": Node("copy", (INTS, Q)),
+    "select_scatter": Node("select_scatter", (INTS, Ref(9), 1, 0)),
+    "slice_scatter": Node("slice_scatter", (INTS, Q, 1, 0, 3, 1)),
+    "copy of truth": Node("copy", (Ref(11), Q)),
+    "masked_fill": Node("masked_fill.Tensor", (INTS, Ref(11), Ref(10))),
+    "sum": Node("sum.dim_IntList", (Q, (1,), True, "int")),
+    "cumsum": Node("cumsum", (Q, 1, "int")),
+    "cast": Node("_to_copy", (Q, "int")),
+}
+
+
+@pytest.mark.parametrize("name", INTO_INTEGERS)
+def test_integers_made_of_local_q_depend_on_it_in_steps(name: str) -> None:
+    before = (
+        *example("neg").nodes[:-1],
+        Node("select.int", (Q, 1, 0)),
+        Node("sum", (Q, None)),
+        Node("gt.Scalar", (Q, 0)),
+    )
+    graph = OpGraph(N, S, (*before, INTO_INTEGERS[name]), Ref(len(before) + 2))
+    assert interpret.infer(graph)[-1][0].dtype != "float"
+    assert dependences(graph)[-1] is Dependence.OTHER
+
+
+def test_a_write_into_a_tensor_of_floats_stays_affine() -> None:
+    nodes = (
+        Node("zeros", ((BatchDim(1), N), None)),
+        Node("copy", (Ref(2), Q)),
+        Node("slice_scatter", (Ref(3), Q, 1, 0, 3, 1)),
+    )
+    assert dependences(OpGraph(N, S, nodes, Ref(4)))[-1] is Dependence.AFFINE
 
 
 @pytest.mark.parametrize("op", OPS)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tfcaf_forge.evidence.proofs import prove
-from tfcaf_forge.graph.opgraph import Node, OpGraph, Ref
+from tfcaf_forge.graph.affine import is_affine
+from tfcaf_forge.graph.opgraph import BatchDim, Node, OpGraph, Ref
 from tfcaf_forge.graph.verify import verify
 
 from .conftest import task_named
@@ -110,6 +111,72 @@ def test_a_reduction_to_integers_of_local_q_is_a_step_and_has_no_gradient(name):
     proofs = prove(graph, verify(graph), task_named())
     assert proofs["monotone"].status == proofs["finite-gradient"].status == "UNKNOWN"
     assert STEPS[name].op in proofs["finite-gradient"].detail
+
+
+def zeros(dtype: str) -> Node:
+    return Node("zeros", ((BatchDim(1), 2), dtype))
+
+
+WRITES = {
+    "copy": [zeros("int"), Node("copy", (Ref(2), Q))],
+    "copy of truth": [zeros("bool"), Node("relu", (Q,)), Node("copy", (Ref(2), Ref(3)))],
+    "copy to one place": [
+        zeros("int"),
+        Node("select.int", (Ref(2), 1, 0)),
+        Node("select.int", (Q, 1, 0)),
+        Node("copy", (Ref(3), Ref(4))),
+        Node("select_scatter", (Ref(2), Ref(5), 1, 0)),
+    ],
+    "select_scatter": [zeros("int"), Node("select.int", (Q, 1, 0)), Node("select_scatter", (Ref(2), Ref(3), 1, 0))],
+    "slice_scatter": [zeros("int"), Node("slice_scatter", (Ref(2), Q, 1, 0, 2, 1))],
+}
+"""local_q written into integers or truth values."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", WRITES)
+def test_what_falls_in_steps_because_it_is_written_into_integers_is_not_proved_to_rise(name):
+    nodes = WRITES[name]
+    kept = len(nodes) + 1
+    falling = [
+        Node("_to_copy", (Ref(kept), "float")),
+        Node("clamp", (Ref(kept + 1), -3, 3)),
+        Node("mul.Tensor", (Ref(kept + 2), 5.0)),
+        Node("sub.Tensor", (Q, Ref(kept + 3), 1)),
+    ]
+    graph = graph_of(*nodes, *falling)
+    proofs = prove(graph, verify(graph), task_named())
+    assert proofs["monotone"].status == "UNKNOWN"
+    check_proofs(graph, task_named(), proofs, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_is_written_into_integers_is_not_affine(name):
+    nodes = WRITES[name]
+    rising = [Node("mul.Tensor", (Ref(len(nodes) + 1), 0.5)), Node("add.Tensor", (Q, Ref(len(nodes) + 2), 1))]
+    assert not is_affine(graph_of(*nodes, *rising))
+
+
+WRITTEN = {
+    "copy": [X, *share(2), zeros("int"), Node("copy", (Ref(5), Ref(4)))],
+    "slice_scatter": [X, *share(2), zeros("int"), Node("slice_scatter", (Ref(5), Ref(4), 1, 0, 1, 1))],
+    "masked_fill": [
+        zeros("int"),
+        Node("ge.Scalar", (Q, -100)),
+        Node("masked_fill.Scalar", (Ref(2), Ref(3), 0.9)),
+    ],
+    "scatter": [zeros("int"), zeros("int"), Node("scatter.value", (Ref(2), 1, Ref(3), 0.9))],
+    "pad": [zeros("int"), Node("constant_pad_nd", (Ref(2), (1, -1), 0.9))],
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_number_written_into_integers_is_cut_and_its_bounds_are_known(name):
+    """What is written is below 1, so it is 0; then 0 times local_q has the credit 0."""
+    nodes = WRITTEN[name]
+    graph = graph_of(*nodes, Node("mul.Tensor", (Q, Ref(len(nodes) + 1))))
+    assert survives(graph)["bounded-credit"].detail.startswith("|credit| <= 0")
 
 
 @pytest.mark.filterwarnings("ignore")

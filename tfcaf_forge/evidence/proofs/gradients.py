@@ -111,12 +111,16 @@ class Credit(NamedTuple):
 def credit(run: Run, smooth: list[bool], deadline: float = INF) -> Credit:
     """The credit and how sure its sign is. Unknown where autograd would raise, or would not see all of the graph.
 
+    A graph of which torch refuses to make a gradient is noted as one that raises: nobody can train on it.
+
     Raises:
         OutOfTimeError: past the deadline.
     """
     graph = run.graph
     refused = _refused(run, smooth)
     if refused is not None:
+        run.broken = np.ones_like(run.broken)
+        run.broken_at = refused if run.broken_at is None else run.broken_at
         return Credit(top((run.cells, graph.n_agents)), refused, np.full(run.cells, INF), refused)
     arrived: dict[Ref, list[Val]] = {graph.output: [known(run.shape(run.type_of(graph.output)), 1.0)]}
     lost: int | None = None

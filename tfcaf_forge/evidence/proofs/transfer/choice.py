@@ -11,6 +11,7 @@ from tfcaf_forge.evidence.proofs.refine import branch
 from tfcaf_forge.evidence.proofs.relations import at_least
 from tfcaf_forge.evidence.proofs.site import Site
 from tfcaf_forge.evidence.proofs.transfer.arithmetic import spread
+from tfcaf_forge.evidence.proofs.transfer.shape import taken
 from tfcaf_forge.graph.opgraph import Ref
 
 Out = tuple[Val, ...]
@@ -132,11 +133,7 @@ def masked_fill(site: Site) -> Out:
     undecided = bool((may & ~must).any())
     read = site.flt if site.dtype == "float" else site.val
     kept = branch(site, "self", site.ref("mask"), holds=False) if undecided else read("self")
-    value = read("value")
-    if site.dtype != "float":  # the value takes the tensor's type
-        value = raw(np.trunc(value.lo), np.trunc(value.hi), False, True)
-        value = value if site.dtype == "int" and (value.size < EXACT).all() else top(value.shape, site.dtype)
-    return (choose(must, may, value, kept),)
+    return (choose(must, may, taken(site, "value"), kept),)
 
 
 RULES: dict[str, Callable[[Site], Out]] = {

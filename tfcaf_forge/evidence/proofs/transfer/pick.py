@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tfcaf_forge.evidence.proofs.domains import INF, Mask, Val, choose, raw, top
 from tfcaf_forge.evidence.proofs.site import Site
-from tfcaf_forge.evidence.proofs.transfer.shape import finite, slicer
+from tfcaf_forge.evidence.proofs.transfer.shape import slicer, taken
 from tfcaf_forge.graph.opgraph import Ref
 
 Out = tuple[Val, ...]
@@ -138,14 +138,14 @@ def _reach(i: Val, at: int) -> tuple[slice, ...]:
 
 def scatter(site: Site) -> Out:
     """self with a number, or elements of src, written where the index points."""
-    value, i = _typed(site, "self"), site.val("index")
+    value, i = site.val("self"), site.val("index")
     if not value.shape or not i.shape:
         raise ValueError("a single number or index: left without a rule")
     at, size = site.axis(), value.shape[site.axis()]
     site.run.fail(site.index, (i.lo < 0) | (i.hi > size - 1), site.type("index"))
-    if site.has("value") and site.dtype != "float":
-        finite(site, "value")
-    source = _typed(site, "value" if site.has("value") else "src")
+    if not site.has("value") and site.dtype_of("src") != site.dtype:
+        raise ValueError("a source of another type, which meta tensors let pass")
+    source = taken(site, "value" if site.has("value") else "src")
     if source.shape:
         source = _blurred(source.moved(lambda x: x[tuple(slice(0, s) for s in i.shape)]), at)
     must, may = written(i, value.shape, at)
@@ -175,7 +175,7 @@ def _padded(value: Val, shape: tuple[int, ...]) -> Val:
 
 def placed(site: Site) -> Out:
     """select_scatter and slice_scatter: self with a slice replaced."""
-    value, src = _typed(site, "self"), _typed(site, "src")
+    value, src = site.val("self"), taken(site, "src")
     if site.op == "select_scatter":
         at, chosen = site.axis(), site.int("index")
         if not -value.shape[at] <= chosen < value.shape[at]:
@@ -194,13 +194,6 @@ def placed(site: Site) -> Out:
     return (
         Val(write(value.lo, src.lo), write(value.hi, src.hi), write(value.nan, src.nan), write(value.whole, src.whole)),
     )
-
-
-def _typed(site: Site, name: str) -> Val:
-    if site.dtype == "float":
-        return site.flt(name)
-    value = site.val(name)
-    return value if site.dtype_of(name) == site.dtype else top(value.shape, site.dtype)
 
 
 RULES: dict[str, Callable[[Site], Out]] = {

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcaf_forge.evidence.proofs.domains import Move, Val, as_float, known, make, make_int, raw
+from tfcaf_forge.evidence.proofs.domains import cast as cast_to
 from tfcaf_forge.evidence.proofs.site import Site, plain
 from tfcaf_forge.graph.opgraph import BatchDim, Data, Ref
 
@@ -147,7 +148,7 @@ def _typed(site: Site, ref: Ref) -> Val:
 
 def pad(site: Site) -> Out:
     """A constant around self; a negative pad cuts."""
-    value, fill = site.val("self"), site.flt("value") if site.dtype == "float" else site.val("value")
+    value, fill = site.val("self"), taken(site, "value")
     rank = len(site.in_shape())
     pads = cast(tuple[int, ...], site.arg("pad"))
     widths, cuts = [(0, 0)] * rank, [slice(None)] * rank
@@ -160,24 +161,23 @@ def pad(site: Site) -> Out:
     def padded(x: Array, filler: Any) -> Array:  # noqa: ANN401 - a scalar of the array's type
         return np.pad(x[key], widths, constant_values=filler)
 
-    if site.dtype != "float":
-        finite(site, "value")
-    if site.dtype == "bool":
-        fill = known((), float(fill.lo[()] != 0.0))
-    elif site.dtype == "int" and not fill.whole.all():
-        return (_unknown(site),)
     whole = padded(value.whole, fill.whole[()])
-    return (raw(padded(value.lo, fill.lo[()]), padded(value.hi, fill.hi[()]), padded(value.nan, False), whole),)
+    return (raw(padded(value.lo, fill.lo[()]), padded(value.hi, fill.hi[()]), padded(value.nan, fill.nan[()]), whole),)
+
+
+def taken(site: Site, name: str) -> Val:
+    """What is written into a tensor takes its element type; a number that no integer holds is refused."""
+    if site.dtype == "float":
+        return site.flt(name)
+    finite(site, name)
+    kind = site.dtype_of(name) if isinstance(site.arg(name), Ref) else "float"
+    return cast_to(site.val(name), kind, site.dtype)
 
 
 def copy(site: Site) -> Out:
     """src, in self's shape and element type."""
-    src, shape = site.val("src"), np.broadcast_shapes(site.val("src").shape, site.shape)
-    if site.dtype_of("src") != site.dtype and site.dtype != "float":
-        from tfcaf_forge.evidence.proofs.domains import top
-
-        return (top(shape, site.dtype),)
-    src = site.flt("src") if site.dtype == "float" else src
+    shape = np.broadcast_shapes(site.val("src").shape, site.shape)
+    src = taken(site, "src")
     return (src.moved(lambda x: np.broadcast_to(x, shape)),)
 
 
