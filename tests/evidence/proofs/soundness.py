@@ -20,6 +20,7 @@ from tfcaf_forge.evidence.proofs import prove
 from tfcaf_forge.evidence.proofs.domains import Val
 from tfcaf_forge.evidence.proofs.forward import interpret
 from tfcaf_forge.evidence.proofs.gradients import credit, smooth_values
+from tfcaf_forge.evidence.proofs.order import ways
 from tfcaf_forge.evidence.proofs.rows import first_crossing, kept
 from tfcaf_forge.evidence.proofs.site import Run, firsts
 from tfcaf_forge.graph.interpret import Program
@@ -51,6 +52,7 @@ def check_operation(op: str, seed: int) -> bool:
         torch.set_flush_denormal(flush)
         for _ in range(3):
             check(graph, run, found, points_in(rng, q), points_in(rng, s))
+            check_ways(graph, run, points_in(rng, q), points_in(rng, q), points_in(rng, s))
     torch.set_flush_denormal(False)
     return True
 
@@ -108,6 +110,24 @@ def check(graph: OpGraph, run: Run, found: Val, local_q: np.ndarray, state: np.n
                 raise UnsoundError(f"gradient raised {fault}, unforeseen") from None
             return
         inside(found, torch.zeros_like(q) if gradient is None else gradient, "credit")
+
+
+def check_ways(graph: OpGraph, run: Run, one: np.ndarray, other: np.ndarray, state: np.ndarray) -> None:
+    """What is said to rise (or to fall) with the local Q-values does so to the last bit."""
+    ends = [torch.from_numpy(end(one, other)) for end in (np.minimum, np.maximum)]
+    try:
+        low, high = (Program(graph).values(end, torch.from_numpy(state)) for end in ends)
+    except (RuntimeError, IndexError):
+        return
+    for value, way in enumerate(ways(run)):
+        if not run.values[value]:
+            continue
+        before, after = low[value][0].double(), high[value][0].double()
+        text = f"value {value} ({graph.nodes[value - 2].op if value > 1 else 'input'})"
+        if way.up.all() and bool((after < before).any()):
+            raise UnsoundError(f"{text} falls, but is said to rise")
+        if way.down.all() and bool((after > before).any()):
+            raise UnsoundError(f"{text} rises, but is said to fall")
 
 
 def check_proofs(graph: OpGraph, task: TaskSpec, proofs, rng: np.random.Generator, *, rows: int = 12) -> None:
@@ -181,7 +201,7 @@ def _check_rising(graph, task: TaskSpec, local_q, state, out, rng) -> None:
     higher[:, agent] = np.minimum(higher[:, agent] + rng.uniform(0, 5, len(higher)), task.credit.entering[1])
     higher = np.maximum(higher, local_q).astype(np.float32)
     after, _ = run_real(graph, higher, state)
-    slack = 1e-3 * (1 + np.abs(out) + np.abs(after))
+    slack = 1e-5 * (1 + np.abs(out) + np.abs(after))
     known = np.isfinite(out) & np.isfinite(after)
     if (known & (after < out - slack)).any():
         raise UnsoundError(f"monotone is PROVED, but Q_tot falls from {out.ravel()} to {after.ravel()}")

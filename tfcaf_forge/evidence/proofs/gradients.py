@@ -17,7 +17,7 @@ from tfcaf_forge.evidence.proofs.backward import BACKWARD
 from tfcaf_forge.evidence.proofs.backward.site import Back, Parts
 from tfcaf_forge.evidence.proofs.domains import INF, Reals, Val, expand, known, top
 from tfcaf_forge.evidence.proofs.forward import OutOfTimeError
-from tfcaf_forge.evidence.proofs.rounding import moved
+from tfcaf_forge.evidence.proofs.rounding import Noise
 from tfcaf_forge.evidence.proofs.site import Run, Site, Types
 from tfcaf_forge.graph.opgraph import FIRST_NODE, Node, OpGraph, Ref
 from tfcaf_forge.graph.ops import TABLE
@@ -124,7 +124,7 @@ def credit(run: Run, smooth: list[bool], deadline: float = INF) -> Credit:
         return Credit(top((run.cells, graph.n_agents)), refused, np.full(run.cells, INF), refused)
     arrived: dict[Ref, list[Val]] = {graph.output: [known(run.shape(run.type_of(graph.output)), 1.0)]}
     lost: int | None = None
-    noise, loudest, most = np.zeros(run.cells), None, 0.0
+    noise = Noise(run)
     for index in reversed(range(len(graph.nodes))):
         value = index + FIRST_NODE
         if not smooth[value]:
@@ -134,19 +134,17 @@ def credit(run: Run, smooth: list[bool], deadline: float = INF) -> Credit:
             continue
         if graph.nodes[index].op in _NO_DERIVATIVE:
             return Credit(top((run.cells, graph.n_agents)), index, np.full(run.cells, INF), index)
-        added = moved(run, index, outs)
-        noise = noise + added
-        if float(added.max()) > most:
-            most, loudest = float(added.max()), index
+        noise.add(index, outs)
         for ref, part in _passed(run, index, outs, smooth):
             arrived.setdefault(ref, []).append(part)
+            noise.passed(index, ref, part)
             if lost is None and _worse(outs, part):
                 lost = index
         if time.thread_time() > deadline:
             raise OutOfTimeError
     found = _settled(run, Ref(0), arrived)
     value = known((run.cells, graph.n_agents), 0.0) if found is None else found
-    return Credit(value, lost, noise, loudest)
+    return Credit(value, lost, *noise.total())
 
 
 def _settled(run: Run, ref: Ref, arrived: dict[Ref, list[Val]]) -> Val | None:

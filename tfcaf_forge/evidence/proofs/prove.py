@@ -11,7 +11,7 @@ import numpy as np
 
 from tfcaf_forge.evidence.proofs.cells import Cells, domain_of, local_q_of, state_of
 from tfcaf_forge.evidence.proofs.credit_sum import credit_sum
-from tfcaf_forge.evidence.proofs.domains import Mask, Reals, Val
+from tfcaf_forge.evidence.proofs.domains import Mask, Reals
 from tfcaf_forge.evidence.proofs.forward import OutOfTimeError, culprits, interpret
 from tfcaf_forge.evidence.proofs.gradients import credit, first_jump, smooth_values
 from tfcaf_forge.evidence.proofs.reads import slots_read
@@ -106,7 +106,7 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
         finite = ~output.hazard.any(axis=1) & sound
         calm = ~found.hazard.any(axis=1) & sound
         signed = (found.lo >= 0.0).all(axis=1) & ~found.nan.any(axis=1) & sound
-        rising = signed & (noise <= LIMIT * _scale(task, found))
+        rising = signed & (noise <= LIMIT)
         trouble = _trouble(output.hazard.any(axis=1) | run.broken, found.lo, found.hazard, len(run.origins))
         origins = culprits(run, [graph.output]) or culprits(run, factors)
         undone = loudest if bool((signed & ~rising).any()) else None
@@ -122,12 +122,6 @@ def _prove(graph: OpGraph, types: Types, task: TaskSpec, started: float, deadlin
     proofs |= _conclude(graph, types, keep, summary, started)
     proofs["credit-sum"] = _sum(graph, types, summary, started)
     return {name: proofs[name] for name in PROPERTIES}
-
-
-def _scale(task: TaskSpec, credit: Val) -> Reals:
-    """1 + the sum of |Q_i| times |credit_i|: how large Q_tot may become by the local Q-values, [cells]."""
-    most = max(abs(end) for end in task.credit.entering)
-    return 1.0 + most * np.where(np.isfinite(credit.size), credit.size, 0.0).sum(axis=1)
 
 
 def _width(types: Types) -> int:
