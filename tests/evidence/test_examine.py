@@ -193,6 +193,19 @@ def test_a_counterexample_to_a_proof_is_loud(subject, monkeypatch):
         _only(subject("negated"), "monotone")
 
 
+@pytest.mark.parametrize(("name", "source"), [("monotone", "negated"), ("state-sensitive", "equal-weights")])
+def test_a_counterexample_to_a_proof_can_be_kept_and_accepts_nothing(subject, monkeypatch, name, source):
+    """Advice, too: a prover that is wrong once is not believed about the rest."""
+    monkeypatch.setattr(room, "proofs_of", lambda made: {name: Said("PROVED", "so it seemed")})
+    evidence = examine(subject(source), only=[name], record_contradictions=True)
+    (verdict,) = evidence.verdicts
+    assert verdict.status == "ERRORED"
+    assert f"{name} was proved (so it seemed)" in verdict.detail
+    assert "a bug of the prover: please report it" in verdict.detail
+    assert "(case " in verdict.detail
+    assert not evidence.accepted
+
+
 def test_a_counterexample_outside_the_domain_refutes_and_blames_no_proof(subject, monkeypatch):
     monkeypatch.setattr(room, "proofs_of", lambda made: {"monotone": Said("PROVED", "credit >= 0")})
     state = np.array([[0, 0, 1, 0, 0, 1, 1, 1, 9, 1, 1, 2, 0, 0]] * 4, dtype=np.float32)

@@ -50,6 +50,7 @@ def examine(
     properties: Sequence[Property] = (),
     earlier: Mapping[str, Sequence[Case]] | None = None,
     observe: Path | None = None,
+    record_contradictions: bool = False,
 ) -> Evidence:
     """Prove what can be proved of a graph, try the rest, and reduce what breaks.
 
@@ -65,10 +66,12 @@ def examine(
         properties: the user's own, tried like those of the catalogue.
         earlier: by property id, inputs that broke it for other graphs; tried first, on that property.
         observe: a folder for a record of every case that is tried, as JSON lines.
+        record_contradictions: keep a counterexample to a proof as an ERRORED verdict, with which no graph is accepted,
+            in place of the exception: a fault of the prover does not end a run of many candidates.
 
     Raises:
         ConfigError: `only` or `profile` names what does not exist, or one of `properties` has a name that is taken.
-        ProofContradicted: the prover is wrong; never a property of the candidate.
+        ProofContradicted: the prover is wrong; never a property of the candidate. Not with `record_contradictions`.
     """
     start = time.perf_counter()
     chosen = profile_of(profile) if isinstance(profile, str) else profile
@@ -87,6 +90,8 @@ def examine(
         trial.visit_pool(pool)
         trial.search()
         verdicts = [_verdict(subject, p, trial.outcomes[p.id], proofs.get(p.id), pool) for p in suite]
+    if not record_contradictions:
+        _refuse_contradiction(verdicts)
     verdicts += _also_proved(proofs, subject.task, only)
     if faithful is not None and (only is None or FAITHFUL in only):
         verdicts.append(_faithful(*faithful))
@@ -139,16 +144,17 @@ def _verdict(subject: Subject, prop: Property, outcome: Outcome, proof: Proven |
     start = time.perf_counter()
     proved = proof is not None and proof.status == "PROVED"
     status, detail = _status(prop, outcome, proof)
-    counterexample = None
+    counterexample, required = None, prop.required
     if outcome.broken is not None:
         counterexample = _counterexample(subject, prop, *outcome.broken)
-        if proved:
-            _refuse_contradiction(subject, prop, counterexample, proof.detail if proof else "")
         detail = _with_share(subject, prop, pool, detail)
+        said = _contradiction(subject, prop, counterexample, proof.detail) if proof is not None and proved else ""
+        if said:
+            status, detail, required, counterexample = "ERRORED", said, True, None
     return Verdict(
         property_id=prop.id,
         status=status,
-        required=prop.required,
+        required=required,
         trials=outcome.trials,
         detail=detail,
         counterexample=counterexample,
@@ -234,14 +240,25 @@ def _rows(values: Floats) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(v) for v in row) for row in values)
 
 
-def _refuse_contradiction(subject: Subject, prop: Property, found: Counterexample, claim: str) -> None:
-    """A counterexample in the declared domain to a proved property is our own fault, and a loud one."""
+_CONTRADICTED = "this is a bug of the prover: please report it with the graph"
+
+
+def _contradiction(subject: Subject, prop: Property, found: Counterexample, claim: str) -> str:
+    """What a counterexample in the declared domain to a proved property says: our own fault, and a loud one."""
     state, local_q = (np.array(part, dtype=np.float32) for part in (found.state, found.local_q))
-    if subject.domain.contains(state, local_q):
-        raise ProofContradicted(
-            f"{prop.id} was proved ({claim}) for graph {subject.digest[:12]}, but {found.observed} at "
-            f"{found.fields} (case {found.case}); this is a bug of the prover: please report it with the graph"
-        )
+    if not subject.domain.contains(state, local_q):
+        return ""
+    return (
+        f"{prop.id} was proved ({claim}) for graph {subject.digest[:12]}, but {found.observed} at "
+        f"{found.fields} (case {found.case}); {_CONTRADICTED}"
+    )
+
+
+def _refuse_contradiction(verdicts: Sequence[Verdict]) -> None:
+    """Stop at the first verdict that contradicts a proof."""
+    for verdict in verdicts:
+        if verdict.status == "ERRORED" and verdict.detail.endswith(_CONTRADICTED):
+            raise ProofContradicted(verdict.detail)
 
 
 def _faithful(agreed: bool, detail: str) -> Verdict:

@@ -50,8 +50,8 @@ class Here:
         return self.examiner.trace(proposal)
 
     def examine(self, traced: Traced) -> Evidence:
-        """Proved and tested in this process."""
-        return self.examiner.examine(traced)
+        """Proved and tested in this process. A fault of the prover is a verdict, and does not end the run."""
+        return self.examiner.examine(traced, record_contradictions=True)
 
     def score(self, candidate: int, graph: OpGraph) -> Score:
         """Fitted in this process."""

@@ -90,8 +90,15 @@ class Examiner:
         contract = Contract(n_agents=self.task.n_agents, state_size=self.task.state_size)
         return self.sandbox.trace(proposal, contract, probes(self.task, self.seed))
 
-    def examine(self, traced: Traced, *, only: Sequence[str] | None = None, cases: Sequence[Case] = ()) -> Evidence:
-        """The verdicts on a graph."""
+    def examine(
+        self,
+        traced: Traced,
+        *,
+        only: Sequence[str] | None = None,
+        cases: Sequence[Case] = (),
+        record_contradictions: bool = False,
+    ) -> Evidence:
+        """The verdicts on a graph; a counterexample to a proof raises, or is one of them."""
         from tfcaf_forge.evidence.examine import examine
         from tfcaf_forge.evidence.subject import Subject
 
@@ -107,6 +114,7 @@ class Examiner:
             properties=self.properties,
             earlier=self.earlier,
             observe=self.observe,
+            record_contradictions=record_contradictions,
         )
 
 
