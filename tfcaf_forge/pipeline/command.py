@@ -44,7 +44,7 @@ def given_of(store: Store) -> Given:
 def command_of(settings: dict[str, Any], folder: Path, given: Given) -> str:
     """The command line that begins, resumes or repeats a run: every option that has a say in its result."""
     if given.transcript:
-        return shlex.join(["forge", "synthesize", "--transcript", given.transcript, "--out", str(folder)])
+        return shlex.join(["forge", "synthesize", "--transcript", given.transcript, "--out", str(folder), *given.words])
     parts = [
         "forge",
         "synthesize",
