@@ -20,14 +20,12 @@ from .soundness import check_proofs
 
 BY_A_HAIR = {
     "sqrt of subnormal difference": "c = state[:, 2:3]\nw = torch.sqrt(c - c * 0.5)",
-    "power one and a half": "return (torch.relu(local_q) ** 1.5).sum(dim=1, keepdim=True)",
     "root shifted enough": "return torch.sqrt(local_q + 20.001).sum(dim=1, keepdim=True)",
     "clamp with min above max": "return torch.clamp(local_q, min=2.0, max=1.0).sum(dim=1, keepdim=True) + local_q.sum(dim=1, keepdim=True)",
     "clamp by state": "return torch.maximum(local_q, state[:, 3:4] * -1.0).sum(dim=1, keepdim=True)",
     "argmin of state gather": "i = state[:, [10, 12]].argmin(dim=1, keepdim=True)\nreturn torch.gather(local_q, 1, i)",
     "sorted, weighted by rank": "s, _ = torch.sort(local_q, dim=1, descending=True)\nreturn s[:, 0:1] + 0.5 * s[:, 1:2]",
     "topk values": "v, i = torch.topk(local_q, 1, dim=1)\nreturn v",
-    "cumsum less half": "c = torch.cumsum(local_q, dim=1)\nreturn c[:, 1:2] - c[:, 0:1] * 0.5",
     "one hot shifted": "k = (state[:, 4] + 1).long()\nw = F.one_hot(k, 5).float()[:, :2]",
     "table by clamped sentinel": "t = torch.tensor([1.0, 2.0, 3.0, 4.0, -5.0])\nw = t[state[:, 4].long().clamp(min=0)].unsqueeze(1)",
     "integer division that reaches zero": "k = state[:, 4:5].long() // 2\nw = k.float() + 1.0",
@@ -40,13 +38,21 @@ BY_A_HAIR = {
     "one minus share by float": "x = state[:, [0, 5]]\nw = 1.0 - x / (x.sum(dim=1, keepdim=True))",
     "remainder of a positive divisor": "e = state[:, 4:5]\nw = torch.remainder(e, 2.0)",
     "a distance below its bound": "x = state[:, [10, 12]]\nd = torch.abs(x - state[:, 5:6])\nw = 7.0 - d",
+    "product of sigmoids": "s = torch.sigmoid(local_q)\nreturn s[:, 0:1] * s[:, 1:2]",
+}
+"""All of it holds, some of it barely: monotone, finite with its gradient, and rows apart are PROVED."""
+
+BY_A_HAIR_UNROUNDED = {
+    "power one and a half": "return (torch.relu(local_q) ** 1.5).sum(dim=1, keepdim=True)",
+    "cumsum less half": "c = torch.cumsum(local_q, dim=1)\nreturn c[:, 1:2] - c[:, 0:1] * 0.5",
     "a hypernetwork's layer": "w = torch.abs(state[:, 0:2])\nh = F.elu(local_q * w + state[:, 1:2])\nreturn (h * torch.abs(state[:, 5:6])).sum(dim=1, keepdim=True)",
     "silu shifted enough": "return (F.silu(local_q) + 0.1 * local_q).sum(dim=1, keepdim=True)",
-    "product of sigmoids": "s = torch.sigmoid(local_q)\nreturn s[:, 0:1] * s[:, 1:2]",
     "geometric mean": "s = torch.sigmoid(local_q)\nreturn torch.sqrt(s[:, 0:1] * s[:, 1:2])",
     "harmonic mean": "s = torch.sigmoid(local_q) + 1e-3\nreturn 2.0 / (1.0 / s).sum(dim=1, keepdim=True)",
 }
-"""All of it holds, some of it barely: monotone, finite with its gradient, and rows apart are PROVED."""
+"""All of it holds, but for rounding: curves and differences of numbers so large, or slopes so steep, that the bound of what
+rounding may do is above what trials tolerate where Q_tot is 0. Monotone is TESTED; the rest is PROVED.
+"""
 
 FALLS = {
     "atan2 of minus zero, turned round": "z = state[:, 0:1] * -0.0\nw = torch.atan2(z, -state[:, 5:6]) + 3.0",
@@ -200,6 +206,13 @@ def holds(traced):
 @pytest.mark.parametrize("name", BY_A_HAIR)
 def test_what_holds_by_a_hair_is_proved(name, holds):
     assert holds(BY_A_HAIR[name]) >= {"monotone", "finite", "finite-gradient", "batch-independent"}
+
+
+@pytest.mark.parametrize("name", BY_A_HAIR_UNROUNDED)
+def test_what_rounding_may_undo_has_its_other_proofs(name, holds):
+    found = holds(BY_A_HAIR_UNROUNDED[name])
+    assert found >= {"finite", "finite-gradient", "batch-independent"}
+    assert "monotone" not in found
 
 
 @pytest.mark.parametrize("name", FALLS)
