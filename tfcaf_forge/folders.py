@@ -31,10 +31,8 @@ def writing(path: Path, error: type[InputError] = InputError) -> Generator[None]
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        with tempfile.TemporaryFile(
-            dir=path.parent
-        ):  # some writers report nothing that could be told from a fault of ours
-            pass
+        # Tried before: some writers report nothing that could be told from a fault of ours.
+        tempfile.TemporaryFile(dir=path.parent).close()
         yield
     except OSError as fault:
         below_a_file = fault.errno in (errno.EEXIST, errno.ENOTDIR)

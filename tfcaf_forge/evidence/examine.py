@@ -89,9 +89,10 @@ def examine(
         explore(subject.task, chosen, seed, replay, trial, observer)
         trial.visit_pool(pool)
         trial.search()
-        verdicts = [_verdict(subject, p, trial.outcomes[p.id], proofs.get(p.id), pool) for p in suite]
-    if not record_contradictions:
-        _refuse_contradiction(verdicts)
+        verdicts = [
+            _verdict(subject, p, trial.outcomes[p.id], proofs.get(p.id), pool, record=record_contradictions)
+            for p in suite
+        ]
     verdicts += _also_proved(proofs, subject.task, only)
     if faithful is not None and (only is None or FAITHFUL in only):
         verdicts.append(_faithful(*faithful))
@@ -139,7 +140,9 @@ def _also_proved(proofs: Mapping[str, Proven], task: TaskSpec, only: Sequence[st
     ]
 
 
-def _verdict(subject: Subject, prop: Property, outcome: Outcome, proof: Proven | None, pool: Case) -> Verdict:
+def _verdict(
+    subject: Subject, prop: Property, outcome: Outcome, proof: Proven | None, pool: Case, *, record: bool
+) -> Verdict:  # fmt: skip
     """One property's verdict from its proof and its trials."""
     start = time.perf_counter()
     proved = proof is not None and proof.status == "PROVED"
@@ -149,6 +152,8 @@ def _verdict(subject: Subject, prop: Property, outcome: Outcome, proof: Proven |
         counterexample = _counterexample(subject, prop, *outcome.broken)
         detail = _with_share(subject, prop, pool, detail)
         said = _contradiction(subject, prop, counterexample, proof.detail) if proof is not None and proved else ""
+        if said and not record:
+            raise ProofContradicted(said)
         if said:
             status, detail, required, counterexample = "ERRORED", said, True, None
     return Verdict(
@@ -240,9 +245,6 @@ def _rows(values: Floats) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(v) for v in row) for row in values)
 
 
-_CONTRADICTED = "this is a bug of the prover: please report it with the graph"
-
-
 def _contradiction(subject: Subject, prop: Property, found: Counterexample, claim: str) -> str:
     """What a counterexample in the declared domain to a proved property says: our own fault, and a loud one."""
     state, local_q = (np.array(part, dtype=np.float32) for part in (found.state, found.local_q))
@@ -250,15 +252,8 @@ def _contradiction(subject: Subject, prop: Property, found: Counterexample, clai
         return ""
     return (
         f"{prop.id} was proved ({claim}) for graph {subject.digest[:12]}, but {found.observed} at "
-        f"{found.fields} (case {found.case}); {_CONTRADICTED}"
+        f"{found.fields} (case {found.case}); this is a bug of the prover: please report it with the graph"
     )
-
-
-def _refuse_contradiction(verdicts: Sequence[Verdict]) -> None:
-    """Stop at the first verdict that contradicts a proof."""
-    for verdict in verdicts:
-        if verdict.status == "ERRORED" and verdict.detail.endswith(_CONTRADICTED):
-            raise ProofContradicted(verdict.detail)
 
 
 def _faithful(agreed: bool, detail: str) -> Verdict:

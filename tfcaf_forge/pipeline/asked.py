@@ -13,7 +13,7 @@ import msgspec
 from tfcaf_forge.errors import InputError, StoreError
 from tfcaf_forge.pipeline.command import Given, given_of, next_command
 from tfcaf_forge.pipeline.export import manifest_of
-from tfcaf_forge.pipeline.report import HTML, JSON, graph_text, run_records
+from tfcaf_forge.pipeline.report import HTML, JSON, REPLAY, graph_text, run_records
 from tfcaf_forge.proposals.transcript import departures
 from tfcaf_forge.records.base import canonical_json
 from tfcaf_forge.records.ranking import Ranking
@@ -26,7 +26,6 @@ from tfcaf_forge.reports.view import view
 from tfcaf_forge.store import Store
 
 DEPARTURES = "departures.json"
-_REPLAY = "replay"
 
 
 def write_departures(store: Store) -> int:
@@ -97,7 +96,7 @@ def recorded_data(run: Path, replay: Path | None) -> Path | None:
         return replay
     if not pinned:
         return None
-    places = [run / _REPLAY, *_replay_of(words)]
+    places = [run / REPLAY, *_replay_of(words)]
     found = next((place for place in places if place.exists()), None)
     if found is None:
         where = " nor ".join(map(str, places))

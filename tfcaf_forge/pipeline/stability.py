@@ -21,6 +21,7 @@ from tfcaf_forge.pipeline.behaviour import Fingerprints, Floats, twin_of
 from tfcaf_forge.pipeline.candidates import Candidates
 from tfcaf_forge.pipeline.outcome import Brake, Notify, Synthesis
 from tfcaf_forge.pipeline.ranked import Progress, collect
+from tfcaf_forge.pipeline.report import REPLAY
 from tfcaf_forge.pipeline.synthesize import slug, synthesize
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.proposals.faults import ModelError
@@ -34,7 +35,6 @@ from tfcaf_forge.sandbox.sandbox import Sandbox
 from tfcaf_forge.store import Store
 
 OFFLINE = "offline"
-_REPLAY = "replay"
 _STUDENT = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 """The 97.5 % points of Student's t with 1 to 10 degrees of freedom."""
 
@@ -153,7 +153,7 @@ def stability(
         _require_as_begun(folder, episodes, seed)
     for name, asked in zip(names[1:], alone, strict=True):
         _ask_first(asked, spec, folder / name, brake)
-    dataset = replay or _dataset(spec, folder / _REPLAY, episodes, seed, progress)
+    dataset = replay or _dataset(spec, folder / REPLAY, episodes, seed, progress)
     lines: list[Stability] = []
     baseline = 0.0
     with Sandbox(backend, load_profile(limits)) as sandbox:
@@ -223,9 +223,9 @@ def _require_as_begun(folder: Path, episodes: int, seed: int) -> None:
         StoreError: says how many they are.
         DatasetError: what is there is no dataset.
     """
-    if not (folder / _REPLAY).exists():
+    if not (folder / REPLAY).exists():
         return
-    info = read_info(folder / _REPLAY)
+    info = read_info(folder / REPLAY)
     if (info.episodes, info.seed) != (episodes, seed):
         raise StoreError(
             f"{folder} was begun with {info.episodes} episodes of seed {info.seed}, not {episodes} of seed {seed}; "

@@ -35,7 +35,7 @@ from tfcaf_forge.pipeline.outcome import (
     waiting_text,
 )
 from tfcaf_forge.pipeline.ranked import collect
-from tfcaf_forge.pipeline.report import write_report
+from tfcaf_forge.pipeline.report import KERNEL, REPLAY, write_report
 from tfcaf_forge.pipeline.spread import Here, Spread, Station
 from tfcaf_forge.pipeline.tasks import load_task
 from tfcaf_forge.pipeline.vet import Examiner
@@ -58,9 +58,6 @@ __all__ = [
     "Began", "Brake", "Calling", "Checking", "Collected", "Collecting", "Event", "Judged", "Notify", "Settings", "Staged", "Synthesis",
     "synthesize",
 ]  # fmt: skip
-
-REPLAY = "replay"
-KERNEL = "kernel.safetensors"
 
 
 def synthesize(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from tfcaf_forge.errors import ForgeError, InputError
-from tfcaf_forge.pipeline import recheck, recheck_winner, sign
+from tfcaf_forge.pipeline import recheck, recheck_trials, recheck_winner, sign
 from tfcaf_forge.pipeline.archive import BundleError
 from tfcaf_forge.pipeline.bundle import JOURNAL, RECORDS, Index, check_canonical, lines_of, opened, unfold
 from tfcaf_forge.pipeline.recheck import Shelf
@@ -135,7 +135,7 @@ def _checks(asked: Asked) -> Iterator[Check]:
             yield _ended("report", lambda: recheck.report(shelf, other_release=asked.other_release))
             yield _ended("winner", lambda: recheck_winner.winner(shelf))
             yield _ended("waivers", lambda: _waivers(shelf, asked.today or datetime.now(UTC).date()))
-            yield _ended("trials", lambda: recheck.trials(shelf, asked.replay) if asked.full else None)
+            yield _ended("trials", lambda: recheck_trials.trials(shelf, asked.replay) if asked.full else None)
             for name, again in recheck_winner.AGAIN.items():
                 yield _ended(name, lambda again=again: again(shelf, asked.replay) if asked.full else None)
 

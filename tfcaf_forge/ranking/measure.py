@@ -61,7 +61,7 @@ def measure(graph: OpGraph, bench: Bench) -> Measured:
     """Everything that the closed forms say about a verified graph."""
     found = fitted_mixing(graph, bench)
     undefined = undefined_rows(found)
-    mixing = _defined(found)
+    mixing = _empty(found) if undefined.any() else found
     bias = mixing.bias.astype(np.float64)
     x = design(mixing, bench.phi)
     returns = ridge_errors(x, bench.target - bias, bench.target, bench.episode)
@@ -96,16 +96,15 @@ def measure(graph: OpGraph, bench: Bench) -> Measured:
     )
 
 
-def _defined(mixing: Mixing) -> Mixing:
-    """The mixing, or where a row of it is not finite one without credit and bias."""
-    if not undefined_rows(mixing).any():
-        return mixing
+def _empty(mixing: Mixing) -> Mixing:
+    """One of the same rows without credit and bias, for what is not finite on some row."""
     return Mixing(np.zeros_like(mixing.credit), np.zeros_like(mixing.bias))
 
 
 def return_errors(graph: OpGraph, bench: Bench) -> Errors:
     """The first of the figures alone."""
-    mixing = _defined(fitted_mixing(graph, bench))
+    mixing = fitted_mixing(graph, bench)
+    mixing = _empty(mixing) if undefined_rows(mixing).any() else mixing
     return ridge_errors(design(mixing, bench.phi), bench.target - mixing.bias, bench.target, bench.episode)
 
 

@@ -148,8 +148,7 @@ class TrainingRun:
             )
         )
         self._scalar("evaluation/return", self.evaluations[-1].mean)
-        if self._events is not None:
-            self._events.flush()
+        self._flush()
         self.evaluation_seconds += self.seconds - begun
 
     def _contribution_error(self, episodes: EpisodeBatch) -> float | None:
@@ -225,8 +224,7 @@ class TrainingRun:
             "evaluations": to_builtins(self.evaluations),
         }
         save_checkpoint(self.folder, state)
-        if self._events is not None:
-            self._events.flush()
+        self._flush()
 
     def restore(self, *, resume: bool) -> None:
         """Take over the folder's checkpoint, if there is one and it is of this run."""
@@ -270,6 +268,10 @@ class TrainingRun:
     def _scalar(self, name: str, value: float) -> None:
         if self._events is not None:
             self._events.scalar(name, value, self.steps)
+
+    def _flush(self) -> None:
+        if self._events is not None:
+            self._events.flush()
 
 
 def derive_seed(seed: int, *place: int) -> int:
